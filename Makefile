@@ -1,0 +1,64 @@
+# `make` or `make help` lists the targets. Only `make install` needs the network, and only when something changed.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+
+# The tools of this project before those of the user, and this project before another one the shell is set up for.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DBT_PROJECT_DIR := $(CURDIR)
+export DBT_PROFILES_DIR := $(CURDIR)
+unexport PYTHONPATH PYTHONHOME DBT_TARGET DBT_PROFILE
+
+# Tests and lint look at the project alone, whatever lake and warehouse the shell points at.
+OWN_SETTINGS := env -u CX_RAW_PATH -u CX_RAW_FORMAT -u CX_WAREHOUSE_DIR -u CX_PII_KEY
+# dbt parses anew when the warehouse's path differs from the last time: linting in a folder of its own
+# leaves the partial parse of the inner loop alone, and never waits for a build that holds the file.
+LINT_DIR := target/lint
+LINT_SETTINGS := $(OWN_SETTINGS) CX_WAREHOUSE_DIR=$(LINT_DIR) DBT_TARGET_PATH=$(LINT_DIR) DBT_LOG_PATH=$(LINT_DIR)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+.PHONY: install
+install: $(INSTALLED) ## Create .venv with the pinned versions; PYTHON=... picks the interpreter
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "cx_warehouse needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another interpreter, for example: make install PYTHON=python3.11"; exit 1; } >&2
+	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: install ## Build the demo shop into ./warehouse and print where to look
+	CX_RAW_PATH='$(CURDIR)/data/demo' CX_RAW_FORMAT=parquet cx build
+
+.PHONY: test
+test: lint ## Run every check: lint, then all tests
+	$(OWN_SETTINGS) python -m pytest
+
+.PHONY: lint
+lint: install ## Check style, types and architecture without running anything
+	ruff check .
+	ruff format --check .
+	mypy
+	@mkdir -p $(LINT_DIR)
+	$(LINT_SETTINGS) dbt --quiet parse
+	$(LINT_SETTINGS) dbt-bouncer run --dbt-project-dir . --dbt-artifacts-dir $(LINT_DIR)
+	$(LINT_SETTINGS) sqlfluff lint --processes 2 models analyses tests/dbt
+
+.PHONY: bench
+bench: install ## Measure a full and a one-day build; ORDERS=... RUNS=... size it
+	python benchmarks/bench.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: clean
+clean: ## Remove what tools leave behind; .venv and warehouse/ stay
+	rm -rf target logs .pytest_cache .mypy_cache .ruff_cache benchmarks/results
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,40 @@
+{#- One raw column in its contract type; null where it is empty or does not cast. Reads text and native types alike. -#}
+{% macro cast_raw(column) %}
+    {%- set name = column.name -%}
+    {%- set text = "nullif(trim(cast(" ~ name ~ " as varchar)), '')" -%}
+    {%- if column.meta.spelled -%}
+        {%- set words -%}
+            case lower(trim(cast({{ name }} as varchar)))
+            {%- for word, number in column.meta.spelled.items() %} when '{{ word }}' then '{{ number }}' {%- endfor %}
+            else cast({{ name }} as varchar) end
+        {%- endset -%}
+        {{- cast_whole(words) -}}
+    {%- elif column.meta.personal == 'url' -%}
+        {{- strip_url(text) -}}
+    {%- elif name == 'currency' -%}
+        upper({{ text }})
+    {%- elif column.type == 'string' and name.endswith('_id') -%}
+        case
+            when {{ name }} like '%.0%' then {{ whole_float_as_integer(text) }}
+            else {{ text }}
+        end
+    {%- elif column.type == 'string' -%} {{ text }}
+    {%- elif column.type == 'json' -%} {{ json_or_null(text) }}
+    {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
+    {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))
+    {%- elif column.type == 'double' -%} {{ finite_or_null('try_cast(' ~ name ~ ' as double)') }}
+    {%- elif column.type == 'boolean' -%} try_cast({{ name }} as boolean)
+    {%- elif column.type == 'date' -%} try_cast({{ name }} as date)
+    {%- elif column.type == 'timestamp' -%} {{ utc_timestamp(name) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('column ' ~ name ~ ' has the unknown type ' ~ column.type) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- A whole number as bigint: '12' and '12.0' are 12, '12.6' does not cast. -#}
+{% macro cast_whole(expression) -%}
+    case
+        when try_cast({{ expression }} as decimal(18, 6)) = floor(try_cast({{ expression }} as decimal(18, 6)))
+            then cast(try_cast({{ expression }} as decimal(18, 6)) as bigint)
+    end
+{%- endmacro %}

@@ -1,0 +1,28 @@
+{#- A typed row as JSON: contract columns after the cast, without nulls and _loaded_at. Masked, it may be kept. -#}
+{% macro row_json(contract, is_masked=false) -%}
+    {%- set pairs = [] -%}
+    {%- for column in contract.columns if column.name != '_loaded_at' -%}
+        {%- set text = typed_text(column) -%}
+        {%- if is_masked and column.meta.personal in ['email', 'text'] -%}
+            {%- set text = "case when " ~ column.name ~ " is not null then '***' end" -%}
+        {%- endif -%}
+        {%- do pairs.append([column.name, text]) -%}
+    {%- endfor -%}
+    {{- json_object_of(pairs) -}}
+{%- endmacro %}
+
+{#- The same of a row of staging, where e-mails are hashed and nothing failed to cast. -#}
+{% macro staged_row_json(contract) -%}
+    {%- set pairs = [] -%}
+    {%- for column in contract.columns if column.name != '_loaded_at' -%}
+        {%- if column.meta.personal == 'email' -%}
+            {%- set text = "case when " ~ column.name ~ "_hash is not null then '***' end" -%}
+        {%- elif column.meta.personal == 'text' -%}
+            {%- set text = "case when " ~ column.name ~ " is not null then '***' end" -%}
+        {%- else -%}
+            {%- set text = "cast(" ~ column.name ~ " as varchar)" -%}
+        {%- endif -%}
+        {%- do pairs.append([column.name, text]) -%}
+    {%- endfor -%}
+    {{- json_object_of(pairs) -}}
+{%- endmacro %}

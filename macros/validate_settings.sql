@@ -1,0 +1,48 @@
+{#- Checks every setting at the start of a run: one clear line that names what is wrong. -#}
+{% macro validate_settings() %}
+    {% if not execute %} {{ return('') }} {% endif %}
+    {% for name in invocation_args_dict.get('vars', {}) if name not in setting_names() %}
+        {{ stop_setting(name, 'is no setting of this project; they are listed in dbt_project.yml') }}
+    {% endfor %}
+    {% for name, low, high in [
+        ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
+        ('cost_known_share_min', 0, 1), ('payment_fee_rate', 0, 1), ('fulfilment_cost_rate', 0, 1),
+        ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
+    ] %}
+        {% set value = var(name) %}
+        {% if value is not number or value < low or (high is not none and value > high) %}
+            {{ stop_setting(name, 'must be a number from ' ~ low ~ (' to ' ~ high if high is not none else ' on')) }}
+        {% endif %}
+    {% endfor %}
+    {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
+        {{ stop_setting(name, 'must be a list') }}
+    {% endfor %}
+    {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
+        {% set text = (var(name) | string).replace("'", '') %}
+        {% if run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
+            {{ stop_setting(name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)') }}
+        {% endif %}
+    {% endfor %}
+    {% set zone = (var('reporting_timezone') | string).replace("'", '') %}
+    {% if not run_query("select count(*) > 0 from pg_timezone_names() where name = '" ~ zone ~ "'")[0][0] %}
+        {{ stop_setting('reporting_timezone', 'must be an IANA name such as Europe/Berlin') }}
+    {% endif %}
+    {% if var('base_currency') and not modules.re.fullmatch('[A-Z]{3}', var('base_currency') | string) %}
+        {{ stop_setting('base_currency', 'must be a code of three capital letters such as EUR') }}
+    {% endif %}
+{% endmacro %}
+
+{#- Stops with the name of a setting, its value and what is wrong with it. -#}
+{% macro stop_setting(name, what) %}
+    {{ exceptions.raise_compiler_error("var " ~ name ~ ": '" ~ var(name, '') ~ "' " ~ what) }}
+{% endmacro %}
+
+{#- The names of all settings: the vars of dbt_project.yml. -#}
+{% macro setting_names() %}
+    {{ return([
+        'as_of', 'reporting_timezone', 'base_currency', 'earliest_plausible_at', 'latest_plausible_at',
+        'money_tolerance', 'refund_window_days', 'promo_discount_share_min', 'non_promo_kinds',
+        'cost_known_share_min', 'payment_fee_rate', 'fulfilment_cost_rate', 'identity_max_customers_per_email',
+        'marketing_parameters', 'quarantine_share_max',
+    ]) }}
+{% endmacro %}

@@ -1,0 +1,100 @@
+{% set contract = raw_contract('web', 'events') %}
+{% set good_bucket %}case
+                when anonymous_id is null then 'no_device'
+                when
+                    user_agent in (select user_agent from excluded_agents)
+                    or page_url in (select page_url from excluded_pages)
+                    or anonymous_id in (select anonymous_id from excluded_devices)
+                    then 'bot'
+                else 'staged'
+            end{% endset %}
+
+with raw_rows as (
+
+    select * from {{ source('web', 'events') }}
+
+),
+
+traffic_rules as (
+
+    select * from {{ ref('traffic_rules') }}
+
+),
+
+event_names as (
+
+    select
+        source_name,
+        event_name as our_event_name,
+        is_interaction
+    from {{ ref('event_names') }}
+
+),
+
+typed as (
+
+    select
+        {{ typed_columns(contract) }}
+    from raw_rows
+
+),
+
+excluded_agents as (
+
+    select agents.user_agent
+    from (select distinct user_agent from typed) as agents
+    inner join traffic_rules
+        on
+            traffic_rules.field = 'user_agent'
+            and {{ matches_pattern('agents.user_agent', 'traffic_rules.pattern') }}
+
+),
+
+excluded_pages as (
+
+    select pages.page_url
+    from (select distinct page_url from typed) as pages
+    inner join traffic_rules
+        on
+            traffic_rules.field = 'page_url'
+            and {{ matches_pattern('pages.page_url', 'traffic_rules.pattern') }}
+
+),
+
+excluded_devices as (
+
+    select devices.anonymous_id
+    from (select distinct anonymous_id from typed) as devices
+    inner join traffic_rules
+        on
+            traffic_rules.field = 'anonymous_id'
+            and {{ matches_pattern('devices.anonymous_id', 'traffic_rules.pattern') }}
+
+),
+
+judged as (
+
+    select
+        typed.*,
+        coalesce(event_names.our_event_name, typed.event_name) as our_event_name,
+        coalesce(event_names.is_interaction, false) as is_interaction,
+        {{ row_reason(contract) }} as reason,
+        {{ is_after_as_of(contract) }} as is_after_as_of,
+        {{ row_key(contract) }} as row_key
+    from typed
+    left join event_names on lower(typed.event_name) = lower(event_names.source_name)
+
+),
+
+{{ bucketed_rows(contract, good_bucket) }},
+
+final as (
+
+    select
+        is_interaction,
+        {{ staged_columns(contract, {'event_name': 'our_event_name'}) }}
+    from bucketed
+
+)
+
+select * from final

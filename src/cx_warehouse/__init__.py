@@ -1,0 +1,1 @@
+"""cx_warehouse: the Python side of the customer-experience warehouse."""

@@ -1,0 +1,380 @@
+"""Registers the raw lake as views, one per table of the contract.
+
+A view gives each column of the contract in its own type where all files carry it so, and else as text, which
+staging casts. A value reads the same whichever files stand beside it: files are grouped by their columns and types,
+and each group is turned into text by the same rules (a whole float reads as its integer).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from cx_warehouse.contract import NATIVE_TYPES, Column, Table, raw_tables
+from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
+
+HASHED_BYTES: Final = 65536
+INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"})
+WIDE_INTEGERS: Final = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
+FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
+TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
+TIMESTAMP_TZ: Final = "TIMESTAMP WITH TIME ZONE"
+DECIMAL_WHOLE_DIGITS: Final = 12
+DECIMAL_PLACES: Final = 6
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """A file of the lake and the columns it holds (lower-case name to its name and type there)."""
+
+    table: Table
+    path: Path
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def column_types(self) -> dict[str, tuple[str, str]]:
+        """Lower-case column name to (name in the file, type in the file)."""
+        return {name.lower(): (name, native) for name, native in self.columns}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _decimal_fits(native: str) -> bool:
+    """Whether any DECIMAL(p,s) value fits the contract's decimal without rounding."""
+    precision, scale = (int(part) for part in native[8:-1].split(","))
+    return scale <= DECIMAL_PLACES and precision - scale <= DECIMAL_WHOLE_DIGITS
+
+
+def as_contract_type(native: str, declared: str) -> str | None:
+    """Return an SQL pattern that gives a native value in the contract's type, if none can fail.
+
+    Parameters
+    ----------
+    native
+        DuckDB type of the column in the file.
+    declared
+        Type in the contract's words.
+
+    Returns
+    -------
+    str or None
+        Pattern with `{}` for the column; None where a value may not cast, or only through its text.
+    """
+    exact = {
+        "string": {"VARCHAR"},
+        "json": {"VARCHAR", "JSON"},
+        "integer": INTEGERS | {"BIGINT"},
+        "double": FLOATS | INTEGERS,
+        "boolean": {"BOOLEAN"},
+        "timestamp": TIMESTAMPS,
+        "date": {"DATE"},
+        "decimal": INTEGERS,
+    }
+    if native == NATIVE_TYPES[declared]:
+        return "{}"
+    if native == TIMESTAMP_TZ and declared == "timestamp":
+        return "timezone('UTC', {})"
+    decimal_fits = declared == "decimal" and native.startswith("DECIMAL(") and _decimal_fits(native)
+    if native in exact[declared] or decimal_fits:
+        return f"cast({{}} as {NATIVE_TYPES[declared]})"
+    return None
+
+
+def as_text(native: str) -> str:
+    """Return an SQL pattern that gives a native value as text, the same text whatever its file.
+
+    Parameters
+    ----------
+    native
+        DuckDB type of the column in the file.
+
+    Returns
+    -------
+    str
+        Pattern with `{}` for the column. Whole floats and decimals read as integers, times as UTC.
+    """
+    if native == "VARCHAR":
+        return "{}"
+    if native in FLOATS:
+        return (
+            "case when isfinite({0}) and {0} = trunc({0}) and abs({0}) < 1e15"
+            " then cast(cast({0} as bigint) as varchar) else cast({0} as varchar) end"
+        )
+    if native.startswith("DECIMAL("):
+        return (
+            "case when {0} = trunc({0}) then cast(cast({0} as hugeint) as varchar)"
+            " else rtrim(cast({0} as varchar), '0') end"
+        )
+    if native == TIMESTAMP_TZ:
+        return "cast(timezone('UTC', {0}) as varchar)"
+    if native.endswith("]") or native.startswith(("STRUCT", "MAP", "UNION")):
+        return "cast(to_json({0}) as varchar)"
+    return "cast({0} as varchar)"
+
+
+def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        header = next(csv.reader(handle), [])
+    names = [name.strip() for name in header]
+    if len({name.lower() for name in names}) < len(names) or "" in names:
+        message = "its header has an empty or a repeated column name"
+        raise ValueError(message)
+    return tuple((name, "VARCHAR") for name in names)
+
+
+def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
+    rows = con.execute(
+        "select distinct unnest(json_keys(json)) from read_ndjson_objects(?)", [str(path)]
+    ).fetchall()
+    return tuple(sorted((str(name), "VARCHAR") for (name,) in rows))
+
+
+def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
+    rows = con.execute(
+        "describe select * from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
+        [str(path)],
+    ).fetchall()
+    return tuple((str(row[0]), str(row[1])) for row in rows)
+
+
+def _file_columns(
+    con: duckdb.DuckDBPyConnection, path: Path, raw_format: str
+) -> tuple[tuple[str, str], ...]:
+    try:
+        if raw_format == "csv":
+            return _csv_columns(path)
+        if raw_format == "json":
+            return _json_columns(con, path)
+        return _parquet_columns(con, path)
+    except (duckdb.Error, OSError, ValueError, csv.Error) as error:
+        reason = str(error).splitlines()[0]
+        message = f"cannot read {path} as {raw_format}: {reason}"
+        raise CxError(message) from error
+
+
+def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
+    """Return the table function that reads files which have the same columns and types."""
+    paths = "[" + ", ".join(_literal(str(file.path)) for file in files) + "]"
+    if raw_format == "parquet":
+        return f"read_parquet({paths}, hive_partitioning = false, binary_as_string = true)"
+    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in files[0].columns)
+    if raw_format == "json":
+        return (
+            f"read_json({paths}, format = 'newline_delimited', columns = {{{columns}}},"
+            " hive_partitioning = false, maximum_object_size = 67108864)"
+        )
+    return (
+        f"read_csv({paths}, auto_detect = false, header = true, columns = {{{columns}}},"
+        " delim = ',', quote = '\"', escape = '\"', hive_partitioning = false)"
+    )
+
+
+def _groups(files: Iterable[LakeFile]) -> list[list[LakeFile]]:
+    """Group files that can be read together: same names and types in the same order."""
+    groups: dict[tuple[tuple[str, str], ...], list[LakeFile]] = defaultdict(list)
+    for file in files:
+        groups[file.columns].append(file)
+    return list(groups.values())
+
+
+def _is_native(column: Column, groups: Sequence[Sequence[LakeFile]]) -> bool:
+    present = [
+        group[0].column_types[column.name]
+        for group in groups
+        if column.name in group[0].column_types
+    ]
+    return all(as_contract_type(native, column.data_type) for _, native in present)
+
+
+def _select(columns: Sequence[tuple[Column, bool]], group: Sequence[LakeFile], source: str) -> str:
+    """Return the select of one group of files; columns come with whether they keep their type."""
+    types = group[0].column_types
+    expressions = []
+    for column, native in columns:
+        target = NATIVE_TYPES[column.data_type] if native else "VARCHAR"
+        if column.name in types:
+            name, found = types[column.name]
+            pattern = as_contract_type(found, column.data_type) if native else as_text(found)
+            expression = (pattern or "{}").format(_quoted(name))
+        else:
+            expression = f"cast(null as {target})"
+        expressions.append(f"{expression} as {_quoted(column.name)}")
+    return f"select {', '.join(expressions)} from {source}"
+
+
+def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str:
+    groups = _groups(files)
+    columns = [(column, _is_native(column, groups)) for column in table.columns]
+    if not groups:
+        empty = ", ".join(
+            f"cast(null as {NATIVE_TYPES[column.data_type]}) as {_quoted(column.name)}"
+            for column in table.columns
+        )
+        return f"select {empty} where false"
+    return " union all ".join(
+        _select(columns, group, _read_function(raw_format, group)) for group in groups
+    )
+
+
+def _drift_rows(table: Table, files: Sequence[LakeFile], raw_format: str) -> list[str]:
+    """Return selects of schema_drift: unknown columns by file group, columns that no file has."""
+    known = {column.name for column in table.columns}
+    selects = []
+    for group in _groups(files):
+        unknown = [name for name, _ in group[0].columns if name.lower() not in known]
+        selects += [
+            f"select {_literal(table.source)}, {_literal(table.name)}, {_literal(name.lower())},"
+            f" 'unknown_column', count({_quoted(name)}) from {_read_function(raw_format, group)}"
+            for name in unknown
+        ]
+    found = {name.lower() for file in files for name, _ in file.columns}
+    missing = [] if not files else [name for name in sorted(known - found) if name[0] != "_"]
+    selects += [
+        f"select {_literal(table.source)}, {_literal(table.name)}, {_literal(name)},"
+        f" 'missing_column', count(*) from raw_{table.source}.{table.name}"
+        for name in missing
+    ]
+    return selects
+
+
+def _check_required(file: LakeFile) -> None:
+    missing = [name for name in file.table.required_columns if name not in file.column_types]
+    if missing:
+        message = (
+            f"{file.path} lacks the required column {missing[0]}"
+            f" of {file.table.source}.{file.table.name}"
+        )
+        raise CxError(message)
+
+
+def _content_hash(path: Path, size: int) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as handle:
+        digest.update(handle.read(HASHED_BYTES))
+        if size > HASHED_BYTES:
+            handle.seek(max(HASHED_BYTES, size - HASHED_BYTES))
+            digest.update(handle.read(HASHED_BYTES))
+    return digest.hexdigest()
+
+
+def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeFile]:
+    """Find the files of all tables and the columns they hold.
+
+    Parameters
+    ----------
+    con
+        Connection used to read headers and footers; nothing is written.
+    settings
+        Where the lake is and in which format.
+
+    Returns
+    -------
+    list of LakeFile
+        Sorted by table and path. Files without a byte, or without a row of JSON, are left out.
+
+    Raises
+    ------
+    CxError
+        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+    """
+    ending = RAW_FORMATS[settings.raw_format]
+    files = []
+    for table in raw_tables():
+        folder = settings.raw_path / table.source / table.name
+        for path in sorted(folder.rglob(f"*{ending}")):
+            if not path.is_file() or (ending != ".parquet" and path.stat().st_size == 0):
+                continue
+            columns = _file_columns(con, path, settings.raw_format)
+            file = LakeFile(table, path, columns)
+            if columns:
+                _check_required(file)
+                files.append(file)
+    if not any((file.table.source, file.table.name) == ("storefront", "orders") for file in files):
+        message = (
+            f"no {ending} file with orders below {settings.raw_path / 'storefront' / 'orders'}:"
+            " storefront.orders is the one table that a lake must have"
+        )
+        raise CxError(message)
+    return files
+
+
+def _register_files(
+    con: duckdb.DuckDBPyConnection, files: Sequence[LakeFile], settings: Settings
+) -> None:
+    rows = []
+    for file in files:
+        status = file.path.stat()
+        modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+        relative = file.path.relative_to(settings.raw_path).as_posix()
+        content = _content_hash(file.path, status.st_size)
+        rows.append(
+            {
+                "source_name": file.table.source,
+                "table_name": file.table.name,
+                "path": relative,
+                "size_bytes": status.st_size,
+                "modified_at": modified.isoformat(),
+                "content_hash": content,
+            }
+        )
+    con.execute(
+        "create or replace table raw_lake.files as select entry ->> 'source_name' as source_name,"
+        " entry ->> 'table_name' as table_name, entry ->> 'path' as path,"
+        " cast(entry ->> 'size_bytes' as bigint) as size_bytes,"
+        " cast(entry ->> 'modified_at' as timestamp) as modified_at,"
+        " entry ->> 'content_hash' as content_hash"
+        " from (select unnest(cast(cast($rows as json) as json[])) as entry)",
+        {"rows": json.dumps(rows)},
+    )
+
+
+def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Create the views `raw_<source>.<table>`, the table `raw_lake.files` and `raw_lake.schema_drift`.
+
+    Nothing is copied: a query on a view reads the columns it needs from the files.
+
+    Parameters
+    ----------
+    con
+        Open connection to the file that will hold the views.
+    settings
+        Where the lake is and in which format.
+
+    Raises
+    ------
+    CxError
+        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+    """
+    files = list_files(con, settings)
+    by_table: dict[Table, list[LakeFile]] = {table: [] for table in raw_tables()}
+    for file in files:
+        by_table[file.table].append(file)
+    con.execute("begin")
+    for schema in ("lake", *sorted({table.source for table in by_table})):
+        con.execute(f"create schema if not exists raw_{schema}")
+    drift = []
+    for table, own in by_table.items():
+        body = _table_view(table, own, settings.raw_format)
+        con.execute(f"create or replace view raw_{table.source}.{table.name} as {body}")
+        drift += _drift_rows(table, own, settings.raw_format)
+    _register_files(con, files, settings)
+    names = "source_name, table_name, column_name, drift_kind, row_count"
+    empty = "select null::varchar, null::varchar, null::varchar, null::varchar, null::bigint where false"
+    body = " union all ".join([empty, *drift])
+    con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
+    con.execute("commit")

@@ -1,0 +1,339 @@
+"""Great Expectations on DuckDB, pushed down as SQL: data source, metrics, expectations, and how a suite runs.
+
+Importing this module imports Great Expectations, which takes seconds: import it inside the function that needs it.
+
+Two things of Great Expectations do not work for us and are replaced here. Its execution engine closes the connection
+before it fetches the result, which DuckDB answers with an error or nothing: ours keeps one connection. Its expectations
+on columns scan the table once each, and fetch examples although nothing is wrong: ours are aggregates that all go
+into one scan, and ask for examples only of a rule that is broken.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
+
+# Read when the package is imported: no usage statistics, so nothing of ours needs the network.
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+import duckdb  # noqa: E402
+import great_expectations as gx  # noqa: E402
+import sqlalchemy as sa  # noqa: E402
+from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: E402
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes  # noqa: E402
+from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: E402
+from great_expectations.datasource.fluent import SQLDatasource  # noqa: E402
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine  # noqa: E402
+from great_expectations.expectations.expectation import BatchExpectation  # noqa: E402
+from great_expectations.expectations.metrics.metric_provider import (  # noqa: E402
+    metric_partial,
+    metric_value,
+)
+from great_expectations.expectations.metrics.table_metric_provider import (  # noqa: E402
+    TableMetricProvider,
+)
+
+from cx_warehouse.quality.results import Check  # noqa: E402
+from cx_warehouse.quality.rules import (  # noqa: E402
+    KeyRule,
+    QueryRule,
+    RatioRule,
+    RowCountRule,
+    Rule,
+    Suite,
+    counting,
+    sampling,
+)
+
+AGGREGATE: Final = "table.cx_aggregate"
+FOUND_ROWS: Final = "table.cx_found_rows"
+
+# It logs each query that fails, with its stack; we report such a rule as one line.
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+
+
+class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
+    """Keeps one connection open, so that results can still be fetched after a query has been run."""
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        """Give the one connection, and leave it open."""
+        if self._connection is None:
+            self._connection = self.engine.connect()
+        yield self._connection
+
+
+class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
+    """A DuckDB database on one connection (`StaticPool`): a file opened read-only, or the memory of this process."""
+
+    type: Literal["cx_duckdb"] = "cx_duckdb"
+
+    @property
+    def execution_engine_type(self) -> type[DuckDBExecutionEngine]:
+        """Our own execution engine."""
+        return DuckDBExecutionEngine
+
+    def _create_engine(self) -> Any:  # noqa: ANN401 - sqlalchemy's Engine; the base class is untyped
+        in_memory = str(self.connection_string).endswith(":memory:")
+        return sa.create_engine(
+            self.connection_string,
+            poolclass=sa.pool.StaticPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={} if in_memory else {"read_only": True},
+        )
+
+    def get_execution_engine(self) -> DuckDBExecutionEngine:
+        """Return the execution engine on the data source's one engine."""
+        if self._execution_engine is None:
+            self._execution_engine = DuckDBExecutionEngine(
+                engine=self.get_engine(), create_temp_table=False
+            )
+        return self._execution_engine
+
+
+class Aggregate(TableMetricProvider):  # type: ignore[misc]
+    """Any aggregate over the rows of a table; all those of a suite go into one query."""
+
+    metric_name = AGGREGATE
+    value_keys = ("expression",)
+
+    @metric_partial(
+        engine=SqlAlchemyExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
+    )  # type: ignore[untyped-decorator]
+    def _sqlalchemy(
+        cls,  # noqa: N805 - Great Expectations makes it a class method
+        execution_engine: DuckDBExecutionEngine,  # noqa: ARG002
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],  # noqa: ARG002
+        runtime_configuration: dict[str, Any],  # noqa: ARG002
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        return sa.literal_column(metric_value_kwargs["expression"]), metric_domain_kwargs, {}
+
+
+class FoundRows(TableMetricProvider):  # type: ignore[misc]
+    """Number of rows that a query of its own returns, whatever tables it reads."""
+
+    metric_name = FOUND_ROWS
+    value_keys = ("query",)
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)  # type: ignore[untyped-decorator]
+    def _sqlalchemy(
+        cls,  # noqa: N805 - Great Expectations makes it a class method
+        execution_engine: DuckDBExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],  # noqa: ARG002
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],  # noqa: ARG002
+        runtime_configuration: dict[str, Any],  # noqa: ARG002
+    ) -> int:
+        statement = f"select count(*) from ({metric_value_kwargs['query']}) as found"
+        return int(_fetch(execution_engine, statement)[0][0])
+
+
+def _fetch(execution_engine: DuckDBExecutionEngine, statement: str) -> Sequence[Any]:
+    """Run SQL as it stands: colons and braces in it are no parameters."""
+    rows: Sequence[Any] = execution_engine.execute_query(
+        sa.text(statement.replace(":", r"\:"))
+    ).fetchall()
+    return rows
+
+
+class _ExpectNothing(BatchExpectation):  # type: ignore[misc]
+    """A number of rows must be 0; up to three keys are fetched when it is not."""
+
+    rule: str
+    sample_query: str
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
+
+    def _judged(self, count: int, engine: DuckDBExecutionEngine) -> dict[str, Any]:
+        keys = [str(row[0]) for row in _fetch(engine, self.sample_query)] if count else []
+        return {
+            "success": count == 0,
+            "result": {
+                "observed_value": count,
+                "unexpected_count": count,
+                "partial_unexpected_list": keys,
+            },
+        }
+
+
+class ExpectNoRowsToBreakRule(_ExpectNothing):
+    """No row of the table breaks a rule on single rows."""
+
+    expression: str
+    metric_dependencies: ClassVar[tuple[str, ...]] = (AGGREGATE,)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule", "expression", "sample_query")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: DuckDBExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        return self._judged(int(metrics[AGGREGATE]), execution_engine)
+
+
+class ExpectKeyToBeUnique(ExpectNoRowsToBreakRule):
+    """The table's key is unique and not null; what two equal hashes suggest is confirmed on the keys themselves."""
+
+    def _judged(self, count: int, engine: DuckDBExecutionEngine) -> dict[str, Any]:
+        judged = super()._judged(count, engine)
+        keys = judged["result"]["partial_unexpected_list"]
+        return judged if keys or not count else super()._judged(0, engine)
+
+
+class ExpectQueryToFindNothing(_ExpectNothing):
+    """A query across tables finds no row that breaks a rule."""
+
+    query: str
+    metric_dependencies: ClassVar[tuple[str, ...]] = (FOUND_ROWS,)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule", "query", "sample_query")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: DuckDBExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        return self._judged(int(metrics[FOUND_ROWS]), execution_engine)
+
+
+class ExpectShareToBeAtLeast(BatchExpectation):  # type: ignore[misc]
+    """An aggregate share of the table lies at or above a floor; null, as of no rows, is no failure."""
+
+    rule: str
+    expression: str
+    floor: float
+    metric_dependencies: ClassVar[tuple[str, ...]] = (AGGREGATE,)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule", "expression", "floor")
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
+        execution_engine: DuckDBExecutionEngine | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        share = metrics[AGGREGATE]
+        return {
+            "success": share is None or share >= self.floor,
+            "result": {"observed_value": share},
+        }
+
+
+def _expectation(suite: Suite, rule: Rule, position: int) -> BatchExpectation:
+    """Turn a rule into an expectation; its place in the suite tells its result from others'."""
+    common = {"severity": rule.severity, "meta": {"position": position}}
+    if isinstance(rule, RowCountRule):
+        return gx.expectations.ExpectTableRowCountToBeBetween(min_value=rule.minimum, **common)
+    if isinstance(rule, RatioRule):
+        return ExpectShareToBeAtLeast(
+            rule=rule.name, expression=counting(rule), floor=rule.floor, **common
+        )
+    sample = sampling(suite, rule) or ""
+    if isinstance(rule, QueryRule):
+        return ExpectQueryToFindNothing(
+            rule=rule.name, query=rule.query, sample_query=sample, **common
+        )
+    kind = ExpectKeyToBeUnique if isinstance(rule, KeyRule) else ExpectNoRowsToBreakRule
+    return kind(rule=rule.name, expression=counting(rule), sample_query=sample, **common)
+
+
+def _failure(outcome: Any) -> str | None:  # noqa: ANN401 - an ExpectationValidationResult
+    """Return the first line of what went wrong while a rule was checked, if anything did."""
+    information = outcome.exception_info or {}
+    if information.get("raised_exception") is False:
+        return None
+    nested = [value for value in information.values() if isinstance(value, dict)]
+    text = str((nested or [information])[0].get("exception_message") or "it raised an error")
+    # SQLAlchemy wraps the driver's sentence in its class name, and adds the statement on further lines.
+    telling = [line for line in text.splitlines() if "Error" in line] or [text.splitlines()[0]]
+    return telling[0].strip()
+
+
+def _message(suite: Suite, rule: Rule, count: int | None, keys: Sequence[str], observed: str) -> str:
+    columns = f" ({', '.join(rule.columns)})" if rule.columns else ""
+    start = f"{suite.name}: rule {rule.name}{columns}"
+    if isinstance(rule, RowCountRule):
+        return f"{start}: {observed} rows, at least {rule.minimum} expected"
+    if isinstance(rule, RatioRule):
+        return f"{start}: {observed}, at least {rule.floor:g} expected"
+    shown = f", for instance {', '.join(keys)}" if keys else ""
+    return f"{start} is broken {count} time{'' if count == 1 else 's'}{shown}"
+
+
+def _observed(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _check(suite: Suite, rule: Rule, outcome: Any) -> Check:  # noqa: ANN401
+    columns = ", ".join(rule.columns)
+    failure = _failure(outcome)
+    if failure is not None:
+        message = f"{suite.name}: rule {rule.name} could not be checked: {failure}"
+        return Check(suite.name, rule.name, columns, rule.severity, success=False, message=message)
+    found = outcome.result
+    count = found.get("unexpected_count")
+    keys = tuple(found.get("partial_unexpected_list") or ())
+    observed = _observed(found.get("observed_value"))
+    success = bool(outcome.success)
+    message = "" if success else _message(suite, rule, count, keys, observed)
+    return Check(
+        suite.name, rule.name, columns, rule.severity, success, observed, count, message, keys
+    )
+
+
+class Validator:
+    """A DuckDB database that suites can be run on.
+
+    Parameters
+    ----------
+    path
+        File to open read-only; None for an empty database in memory.
+    temp_directory
+        Where DuckDB may spill.
+
+    Raises
+    ------
+    duckdb.Error
+        If the file cannot be opened, for instance because another process writes it.
+    """
+
+    def __init__(self, path: Path | None, temp_directory: Path) -> None:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        database = ":memory:" if path is None else sa.engine.URL.create("duckdb", database=str(path))
+        connection_string = f"duckdb:///{database}" if path is None else str(database)
+        self._source = DuckDBDatasource(name="warehouse", connection_string=connection_string)
+        self._source._data_context = context  # noqa: SLF001
+        self.connection.execute("set temp_directory = ?", [str(temp_directory)])
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB's own connection, to prepare the database with."""
+        return self._source.get_engine().raw_connection().driver_connection
+
+    def validate(self, suites: Iterable[Suite]) -> list[Check]:
+        """Run suites, one scan of its table for each, and one query for each `QueryRule`.
+
+        Parameters
+        ----------
+        suites
+            Whose tables and columns all exist.
+
+        Returns
+        -------
+        list of Check
+            One for each rule, in order. A rule whose SQL fails counts as broken.
+        """
+        return [check for suite in suites for check in self._validate(suite)]
+
+    def close(self) -> None:
+        """Close the connection, so that this process can open the file anew."""
+        self._source.get_execution_engine().close()
