@@ -81,3 +81,31 @@
 {#- Whether a text holds a pattern (regular expression), whatever the case. -#}
 {% macro matches_pattern(text, pattern) %}{{ return(adapter.dispatch('matches_pattern')(text, pattern)) }}{% endmacro %}
 {% macro duckdb__matches_pattern(text, pattern) %}regexp_matches({{ text }}, {{ pattern }}, 'i'){% endmacro %}
+
+{#- One row per day (date_day) between two date columns of a relation of one row; none where a bound is null. -#}
+{% macro days_between(relation, first, last) %}
+    {{- return(adapter.dispatch('days_between')(relation, first, last)) -}}
+{% endmacro %}
+{% macro duckdb__days_between(relation, first, last) -%}
+    select cast(unnest(generate_series({{ first }}, {{ last }}, interval '1' day)) as date) as date_day
+    from {{ relation }}
+{%- endmacro %}
+
+{#- One row per row of a relation and whole number (column `number`) from 0 to one of its columns. -#}
+{% macro numbers_up_to(relation, last) %}
+    {{- return(adapter.dispatch('numbers_up_to')(relation, last)) -}}
+{% endmacro %}
+{% macro duckdb__numbers_up_to(relation, last) -%}
+    select
+        {{ relation }}.*,
+        unnest(generate_series(0, {{ last }})) as number
+    from {{ relation }}
+{%- endmacro %}
+
+{#- Day of the week, Monday 1 to Sunday 7. -#}
+{% macro iso_day_of_week(expression) %}{{ return(adapter.dispatch('iso_day_of_week')(expression)) }}{% endmacro %}
+{% macro duckdb__iso_day_of_week(expression) %}isodow({{ expression }}){% endmacro %}
+
+{#- Aggregate: a sorted list of the values. -#}
+{% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
+{% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}

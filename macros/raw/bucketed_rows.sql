@@ -5,7 +5,7 @@
 good_rows as (
 
     select * from judged
-    where reason is null and not is_after_as_of
+    where quarantine_reason is null and not is_after_as_of
 
 ),
 
@@ -46,7 +46,7 @@ versions as (
         0 as version_number,
         {{ quarantine_id(contract, row_json(contract)) }} as quarantine_id
     from judged
-    where reason is not null or is_after_as_of
+    where quarantine_reason is not null or is_after_as_of
 
 ),
 
@@ -55,12 +55,12 @@ bucketed as (
     select
         *,
         case
-            when reason is not null then 'quarantined'
+            when quarantine_reason is not null then 'quarantined'
             when is_after_as_of then 'after_as_of'
             when version_number > 1 then 'duplicate'
             else {{ good_bucket }}
         end as row_bucket,
-        case when reason is not null then {{ row_json(contract, is_masked=true) }} end as raw_row
+        case when quarantine_reason is not null then {{ row_json(contract, is_masked=true) }} end as raw_row
     from versions
 
 )

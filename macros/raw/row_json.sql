@@ -26,3 +26,11 @@
     {%- endfor -%}
     {{- json_object_of(pairs) -}}
 {%- endmacro %}
+
+{#- What versions of a row share, as text, in a staging model. -#}
+{% macro staged_row_key(contract) -%}
+    {%- for name in contract.key -%}
+        coalesce(cast({{ name }} as varchar), ''){{ " || '|' || " if not loop.last }}
+    {%- else -%} ''
+    {%- endfor -%}
+{%- endmacro %}

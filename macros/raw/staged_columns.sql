@@ -20,8 +20,8 @@
         {%- endif %}
     {%- endfor %}
     row_bucket,
-    reason,
-    case when reason is not null then row_key end as row_key,
+    quarantine_reason,
+    case when quarantine_reason is not null then row_key end as row_key,
     raw_row,
     quarantine_id
 {%- endmacro %}

@@ -26,6 +26,25 @@ HEADER_PARTS = ("item_total", "discount_total", "shipping_total", "other_total")
 TOTAL_TOLERANCE = Decimal("0.02")
 MAX_CUSTOMERS_PER_EMAIL = 5
 
+# Reads the mart in the shape of `cohort_rows`.
+MART_SQL = """
+    select
+        cohort_month,
+        period_number,
+        cohort_size,
+        active_customers,
+        retention_rate,
+        orders,
+        cast(100 * net_revenue as bigint),
+        cast(100 * sum(net_revenue) over (
+            partition by cohort_month order by period_number
+        ) as bigint),
+        is_mature
+    from marts.fct_cohorts
+    where segment_name = 'all' and segment_value = 'all'
+    order by cohort_month, period_number
+"""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -205,6 +224,11 @@ def cohorts(lake: Lake) -> pd.DataFrame:
                 },
             )
     return pd.DataFrame(rows)
+
+
+def cohort_rows(lake: Lake) -> list[tuple]:
+    """Return `cohorts` as plain tuples, the columns as `MART_SQL` selects them."""
+    return list(cohorts(lake).itertuples(index=False, name=None))
 
 
 def _read_rows(root: Path, table: str) -> list[dict]:

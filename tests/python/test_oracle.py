@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+import oracle
 
 if TYPE_CHECKING:
     from pathlib import Path

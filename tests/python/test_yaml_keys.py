@@ -112,8 +112,8 @@ def test_the_models_of_a_folder_are_described_in_the_file_of_that_name(path):
         ("unit_tests.0", "unit_tests: [{name: a, model: b, expect: {rows: []}, givn: []}]"),
         ("macros.0.arguments.0", "macros: [{name: a, arguments: [{name: b, typ: c}]}]"),
         (
-            "models.0.columns.0.data_tests.0.unique.config",
-            "models: [{name: a, columns: [{name: b, data_tests: [{unique: {config: {were: c}}}]}]}]",
+            "data_tests.0.unique.config",
+            "models: [{name: a, columns: [{name: b, data_tests: [{unique: {config: {x: c}}}]}]}]",
         ),
         ("line 1", "models: [{name: a, description: b, description: c}]"),
     ],

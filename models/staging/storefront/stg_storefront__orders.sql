@@ -32,7 +32,7 @@ judged as (
 
     select
         *,
-        {{ row_reason(contract, more=[total_mismatch]) }} as reason,
+        {{ row_reason(contract, more=[total_mismatch]) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
         {{ row_key(contract) }} as row_key
     from typed

@@ -18,7 +18,7 @@ judged as (
 
     select
         *,
-        {{ row_reason(contract) }} as reason,
+        {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
         {{ row_key(contract) }} as row_key
     from typed

@@ -78,7 +78,7 @@ judged as (
         typed.*,
         coalesce(event_names.our_event_name, typed.event_name) as our_event_name,
         coalesce(event_names.is_interaction, false) as is_interaction,
-        {{ row_reason(contract) }} as reason,
+        {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
         {{ row_key(contract) }} as row_key
     from typed

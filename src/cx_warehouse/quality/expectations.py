@@ -14,7 +14,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 # Read when the package is imported: no usage statistics, so nothing of ours needs the network.
@@ -23,6 +22,7 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 import duckdb  # noqa: E402
 import great_expectations as gx  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
+from duckdb_sqlalchemy import ConnectionWrapper  # noqa: E402
 from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: E402
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes  # noqa: E402
 from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: E402
@@ -43,6 +43,7 @@ from cx_warehouse.quality.rules import (  # noqa: E402
     QueryRule,
     RatioRule,
     RowCountRule,
+    RowRule,
     Rule,
     Suite,
     counting,
@@ -51,6 +52,7 @@ from cx_warehouse.quality.rules import (  # noqa: E402
 
 AGGREGATE: Final = "table.cx_aggregate"
 FOUND_ROWS: Final = "table.cx_found_rows"
+COLUMNS_SHOWN: Final = 2
 
 # It logs each query that fails, with its stack; we report such a rule as one line.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
@@ -59,6 +61,8 @@ logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
     """Keeps one connection open, so that results can still be fetched after a query has been run."""
 
+    _connection: Any = None
+
     @contextmanager
     def get_connection(self) -> Iterator[Any]:
         """Give the one connection, and leave it open."""
@@ -66,32 +70,43 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
             self._connection = self.engine.connect()
         yield self._connection
 
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+        self.engine.dispose()
+
 
 class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
-    """A DuckDB database on one connection (`StaticPool`): a file opened read-only, or the memory of this process."""
+    """An open DuckDB connection as a data source; tables of any schema are reached as query assets."""
 
     type: Literal["cx_duckdb"] = "cx_duckdb"
 
+    def use(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Run everything on a connection, which `close` closes."""
+        self._engine = sa.create_engine(
+            self.connection_string,
+            creator=lambda: ConnectionWrapper(connection),
+            poolclass=sa.pool.StaticPool,
+            isolation_level="AUTOCOMMIT",
+        )
+        self._execution_engine = DuckDBExecutionEngine(engine=self._engine, create_temp_table=False)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._execution_engine.close()
+
     @property
-    def execution_engine_type(self) -> type[DuckDBExecutionEngine]:
+    def execution_engine_type(self) -> Any:  # noqa: ANN401 - the field `type` hides the builtin
         """Our own execution engine."""
         return DuckDBExecutionEngine
 
-    def _create_engine(self) -> Any:  # noqa: ANN401 - sqlalchemy's Engine; the base class is untyped
-        in_memory = str(self.connection_string).endswith(":memory:")
-        return sa.create_engine(
-            self.connection_string,
-            poolclass=sa.pool.StaticPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args={} if in_memory else {"read_only": True},
-        )
+    def get_engine(self) -> Any:  # noqa: ANN401 - sqlalchemy's Engine; the base class is untyped
+        """Return the engine on the one connection."""
+        return self._engine
 
     def get_execution_engine(self) -> DuckDBExecutionEngine:
-        """Return the execution engine on the data source's one engine."""
-        if self._execution_engine is None:
-            self._execution_engine = DuckDBExecutionEngine(
-                engine=self.get_engine(), create_temp_table=False
-            )
+        """Return the execution engine on the one connection."""
         return self._execution_engine
 
 
@@ -174,7 +189,7 @@ class ExpectNoRowsToBreakRule(_ExpectNothing):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: DuckDBExecutionEngine | None = None,
+        execution_engine: Any = None,  # noqa: ANN401 - one of ours
     ) -> dict[str, Any]:
         return self._judged(int(metrics[AGGREGATE]), execution_engine)
 
@@ -199,7 +214,7 @@ class ExpectQueryToFindNothing(_ExpectNothing):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: DuckDBExecutionEngine | None = None,
+        execution_engine: Any = None,  # noqa: ANN401 - one of ours
     ) -> dict[str, Any]:
         return self._judged(int(metrics[FOUND_ROWS]), execution_engine)
 
@@ -257,14 +272,20 @@ def _failure(outcome: Any) -> str | None:  # noqa: ANN401 - an ExpectationValida
     return telling[0].strip()
 
 
-def _message(suite: Suite, rule: Rule, count: int | None, keys: Sequence[str], observed: str) -> str:
-    columns = f" ({', '.join(rule.columns)})" if rule.columns else ""
+def _message(
+    suite: Suite, rule: Rule, count: int | None, keys: Sequence[str], observed: str
+) -> str:
+    # Rules on more columns say in their name what they are about.
+    few = 0 < len(rule.columns) <= COLUMNS_SHOWN
+    columns = f" ({', '.join(rule.columns)})" if few else ""
     start = f"{suite.name}: rule {rule.name}{columns}"
     if isinstance(rule, RowCountRule):
         return f"{start}: {observed} rows, at least {rule.minimum} expected"
     if isinstance(rule, RatioRule):
         return f"{start}: {observed}, at least {rule.floor:g} expected"
     shown = f", for instance {', '.join(keys)}" if keys else ""
+    if isinstance(rule, RowRule) and rule.says is not None:
+        return rule.says.format(count=count) + shown
     return f"{start} is broken {count} time{'' if count == 1 else 's'}{shown}"
 
 
@@ -289,51 +310,40 @@ def _check(suite: Suite, rule: Rule, outcome: Any) -> Check:  # noqa: ANN401
     )
 
 
-class Validator:
-    """A DuckDB database that suites can be run on.
+def validate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[Check]:
+    """Run suites, one scan of its table for each, and one query for each `QueryRule`.
 
     Parameters
     ----------
-    path
-        File to open read-only; None for an empty database in memory.
-    temp_directory
-        Where DuckDB may spill.
+    connection
+        Database with the suites' tables; it stays open.
+    suites
+        Whose tables and columns all exist.
 
-    Raises
-    ------
-    duckdb.Error
-        If the file cannot be opened, for instance because another process writes it.
+    Returns
+    -------
+    list of Check
+        One for each rule, in order. A rule whose SQL fails counts as broken, and says why.
     """
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.add_datasource(
+        datasource=DuckDBDatasource(name="warehouse", connection_string="duckdb://")
+    )
+    # A second connection to the same database, because the pool closes the one that it is given.
+    source.use(connection.cursor())
+    try:
+        return [check for suite in suites for check in _validate(source, suite)]
+    finally:
+        source.close()
 
-    def __init__(self, path: Path | None, temp_directory: Path) -> None:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        database = ":memory:" if path is None else sa.engine.URL.create("duckdb", database=str(path))
-        connection_string = f"duckdb:///{database}" if path is None else str(database)
-        self._source = DuckDBDatasource(name="warehouse", connection_string=connection_string)
-        self._source._data_context = context  # noqa: SLF001
-        self.connection.execute("set temp_directory = ?", [str(temp_directory)])
 
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB's own connection, to prepare the database with."""
-        return self._source.get_engine().raw_connection().driver_connection
-
-    def validate(self, suites: Iterable[Suite]) -> list[Check]:
-        """Run suites, one scan of its table for each, and one query for each `QueryRule`.
-
-        Parameters
-        ----------
-        suites
-            Whose tables and columns all exist.
-
-        Returns
-        -------
-        list of Check
-            One for each rule, in order. A rule whose SQL fails counts as broken.
-        """
-        return [check for suite in suites for check in self._validate(suite)]
-
-    def close(self) -> None:
-        """Close the connection, so that this process can open the file anew."""
-        self._source.get_execution_engine().close()
+def _validate(source: DuckDBDatasource, suite: Suite) -> list[Check]:
+    asset = source.add_query_asset(name=suite.name, query=f"select * from {suite.relation}")
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    expectations = [_expectation(suite, rule, at) for at, rule in enumerate(suite.rules)]
+    outcomes = batch.validate(gx.ExpectationSuite(name=suite.name, expectations=expectations))
+    by_position = {
+        outcome.expectation_config.meta["position"]: outcome for outcome in outcomes.results
+    }
+    return [_check(suite, rule, by_position[at]) for at, rule in enumerate(suite.rules)]

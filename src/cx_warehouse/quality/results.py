@@ -167,7 +167,11 @@ def write_result(folder: Path, result: GateResult) -> Path:
     import pyarrow as pa  # noqa: PLC0415 - `cx --help` has no use for it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    types = {"success": pa.bool_(), "unexpected_count": pa.int64(), "sample_keys": pa.list_(pa.string())}
+    types = {
+        "success": pa.bool_(),
+        "unexpected_count": pa.int64(),
+        "sample_keys": pa.list_(pa.string()),
+    }
     names = [field.name for field in fields(Check)]
     schema = pa.schema(
         [("run_id", pa.string()), *((name, types.get(name, pa.string())) for name in names)],

@@ -37,6 +37,10 @@ class RowRule:
         Only `critical` stops a gate.
     sample
         Query of one column that gives up to three keys to look at; by default the suite's key of such rows.
+    counted
+        Column whose sum over such rows is reported; by default the rows are counted.
+    says
+        What a message says instead of the rule's name, with `{count}`.
     """
 
     name: str
@@ -44,6 +48,8 @@ class RowRule:
     violation: str
     severity: Severity = "critical"
     sample: str | None = None
+    counted: str | None = None
+    says: str | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,8 @@ def counting(rule: RowRule | KeyRule | RatioRule) -> str:
     """
     if isinstance(rule, RatioRule):
         return rule.expression
+    if isinstance(rule, RowRule) and rule.counted is not None:
+        return f"coalesce(sum({quoted(rule.counted)}) filter (where {rule.violation}), 0)"
     if isinstance(rule, RowRule):
         return f"count(*) filter (where {rule.violation})"
     required = _required(rule)

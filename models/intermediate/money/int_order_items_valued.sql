@@ -1,0 +1,159 @@
+with order_items as (
+
+    select * from {{ ref('stg_storefront__order_items') }}
+    where row_bucket = 'staged'
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+products as (
+
+    select * from {{ ref('stg_storefront__products') }}
+    where row_bucket = 'staged'
+
+),
+
+cost_shares as (
+
+    select * from {{ ref('cost_assumptions') }}
+    where cost_kind = 'cost_of_goods_share'
+
+),
+
+lines as (
+
+    select
+        order_item_id,
+        order_id,
+        product_id,
+        quantity,
+        unit_cost,
+        cast(quantity * unit_price as double) as line_total,
+        coalesce(discount_amount, 0) as line_discount
+    from order_items
+
+),
+
+order_sums as (
+
+    select
+        order_id,
+        sum(line_total) as line_total,
+        cast(sum(quantity) as double) as quantity,
+        sum(line_discount) as line_discount,
+        count(*) as line_count
+    from lines
+    group by order_id
+
+),
+
+-- gross by quantity x price (all 0: by quantity, then equally)
+weighed as (
+
+    select
+        lines.*,
+        orders.gross_sales as order_gross,
+        orders.discount_amount as order_discount,
+        case
+            when order_sums.line_total <> 0 then lines.line_total
+            when order_sums.quantity <> 0 then cast(lines.quantity as double)
+            else 1.0
+        end as gross_weight,
+        case
+            when order_sums.line_total <> 0 then order_sums.line_total
+            when order_sums.quantity <> 0 then order_sums.quantity
+            else cast(order_sums.line_count as double)
+        end as gross_weight_sum,
+        -- discount by the lines' own discounts when they add up to the header's, else by gross
+        order_sums.line_discount <> 0
+        and abs(order_sums.line_discount - orders.original_discount) <= {{ var('money_tolerance') }}
+            as has_own_discounts,
+        cast(order_sums.line_discount as double) as own_discount_sum
+    from lines
+    inner join order_sums on lines.order_id = order_sums.order_id
+    inner join orders on lines.order_id = orders.order_id
+
+),
+
+shared as (
+
+    select
+        *,
+        case when has_own_discounts then cast(line_discount as double) else gross_weight end as discount_weight,
+        {{ to_cents('order_gross * (gross_weight / gross_weight_sum)') }} as gross_part,
+        {{ to_cents(
+            'order_discount * case when has_own_discounts then line_discount / own_discount_sum'
+            ~ ' else gross_weight / gross_weight_sum end'
+        ) }} as discount_part
+    from weighed
+
+),
+
+{{ remainders('shared', {
+    'gross_part': ['order_gross', 'gross_weight'], 'discount_part': ['order_discount', 'discount_weight'],
+}) }},
+
+allocated as (
+
+    select
+        shared.order_item_id,
+        shared.order_id,
+        shared.product_id,
+        shared.quantity,
+        shared.unit_cost,
+        shared.gross_weight,
+        shared.gross_part + coalesce(remainders.gross_part, 0) as gross_sales,
+        shared.discount_part + coalesce(remainders.discount_part, 0) as discount_amount
+    from shared
+    left join remainders on shared.order_item_id = remainders.order_item_id
+
+),
+
+-- what the whole line cost: its own unit cost (actual), the product's, or the category's share (assumed)
+costed as (
+
+    select
+        allocated.*,
+        products.category,
+        case
+            when allocated.unit_cost is not null then cast(allocated.unit_cost * allocated.quantity as double)
+            when products.unit_cost is not null then cast(products.unit_cost * allocated.quantity as double)
+            else coalesce(category_share.value, default_share.value) * allocated.gross_sales
+        end as line_cost,
+        case
+            when allocated.unit_cost is not null then 'actual'
+            when coalesce(cast(products.unit_cost as double), category_share.value, default_share.value) is not null
+                then 'assumed'
+            else 'unknown'
+        end as cost_quality
+    from allocated
+    left join products on allocated.product_id = products.product_id
+    left join cost_shares as category_share on products.category = category_share.category
+    left join cost_shares as default_share on default_share.category is null
+
+),
+
+final as (
+
+    select
+        order_item_id,
+        order_id,
+        product_id,
+        category,
+        quantity,
+        gross_weight,
+        cast(gross_sales as decimal(18, 2)) as gross_sales,
+        cast(discount_amount as decimal(18, 2)) as discount_amount,
+        cast(gross_sales - discount_amount as decimal(18, 2)) as net_sales,
+        line_cost,
+        cost_quality
+    from costed
+
+)
+
+select * from final

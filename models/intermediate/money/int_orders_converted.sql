@@ -1,0 +1,115 @@
+with orders as (
+
+    select * from {{ ref('stg_storefront__orders') }}
+    where row_bucket = 'staged'
+
+),
+
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+dated as (
+
+    select
+        orders.*,
+        settings.base_currency,
+        {{ reporting_date('orders.ordered_at') }} as order_date
+    from orders
+    cross join settings
+
+),
+
+-- a currency without a rate on the day has none here, and its orders are set aside as missing_rate
+rated as (
+
+    select
+        dated.*,
+        case
+            when dated.currency = dated.base_currency then 1.0
+            else exchange_rates.exchange_rate
+        end as exchange_rate,
+        -- takes the tax out of every part of a header whose prices include it
+        case
+            when dated.prices_include_tax and dated.order_total <> 0
+                then 1 - cast(coalesce(dated.tax_total, 0) as double) / cast(dated.order_total as double)
+            else 1.0
+        end as untaxed_share,
+        case
+            when dated.order_total <> 0
+                then cast(coalesce(dated.tax_total, 0) as double) / cast(dated.order_total as double)
+            else 0.0
+        end as tax_share
+    from dated
+    left join exchange_rates
+        on
+            dated.currency = exchange_rates.currency
+            and dated.order_date = exchange_rates.rate_day
+
+),
+
+converted as (
+
+    select
+        *,
+        {% for part, name in [
+            ('item_total', 'gross_sales'), ('discount_total', 'discount_amount'),
+            ('shipping_total', 'shipping_amount'), ('other_total', 'other_amount'),
+        ] -%}
+        {{ to_cents('coalesce(' ~ part ~ ', 0) * untaxed_share * exchange_rate') }} as {{ name }},
+        {% endfor -%}
+        {{ to_cents('coalesce(tax_total, 0) * exchange_rate') }} as tax_amount
+    from rated
+    where exchange_rate is not null
+
+),
+
+final as (
+
+    select
+        order_id,
+        customer_id,
+        email_hash,
+        anonymous_id,
+        ordered_at,
+        order_date,
+        sales_channel,
+        store_id,
+        country,
+        status,
+        cancelled_at is not null or status = 'cancelled' as is_cancelled,
+        coalesce(cancelled_at, updated_at, ordered_at) as cancellation_at,
+        nullif(trim(split_part(promotion_code, ',', 1)), '') as promotion_code,
+        gross_sales,
+        discount_amount,
+        cast(gross_sales - discount_amount as decimal(18, 2)) as net_sales,
+        shipping_amount,
+        other_amount,
+        case
+            when payment_fee is not null then {{ to_cents('payment_fee') }}
+            else {{ to_cents('(gross_sales - discount_amount) * ' ~ var('payment_fee_rate')) }}
+        end as payment_fee,
+        case
+            when fulfilment_cost is not null then {{ to_cents('fulfilment_cost') }}
+            else {{ to_cents('(gross_sales - discount_amount) * ' ~ var('fulfilment_cost_rate')) }}
+        end as fulfilment_cost,
+        payment_fee is null or fulfilment_cost is null as is_fee_assumed,
+        coalesce(discount_total, 0) as original_discount,
+        currency as original_currency,
+        order_total as original_total,
+        exchange_rate,
+        tax_share,
+        tax_amount
+    from converted
+
+)
+
+select * from final

@@ -1,0 +1,77 @@
+with refunds as (
+
+    select * from {{ ref('stg_storefront__refunds') }}
+    where row_bucket = 'staged'
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+order_items as (
+
+    select * from {{ ref('stg_storefront__order_items') }}
+    where row_bucket = 'staged'
+
+),
+
+-- a refund that names a line of another order, or none that exists, is a refund of its order as a whole
+matched as (
+
+    select
+        refunds.*,
+        order_items.order_item_id as refunded_item_id,
+        orders.ordered_at,
+        orders.exchange_rate,
+        coalesce(cast(refunds.tax_amount as double), refunds.amount * orders.tax_share) as tax_part
+    from refunds
+    inner join orders on refunds.order_id = orders.order_id
+    left join order_items
+        on
+            refunds.order_item_id = order_items.order_item_id
+            and refunds.order_id = order_items.order_id
+
+),
+
+converted as (
+
+    select
+        *,
+        {{ to_cents('(amount - tax_part) * exchange_rate') }} as refund_amount,
+        {{ to_cents('tax_part * exchange_rate') }} as refunded_tax,
+        case
+            when amount <> 0
+                then {{ to_cents(
+                    'coalesce(shipping_amount, 0) * (1 - tax_part / cast(amount as double)) * exchange_rate'
+                ) }}
+            else 0
+        end as refunded_shipping
+    from matched
+
+),
+
+final as (
+
+    select
+        refund_id,
+        order_id,
+        order_item_id,
+        refunded_item_id,
+        refunded_at,
+        {{ reporting_date('refunded_at') }} as refund_date,
+        refund_amount,
+        refunded_tax,
+        cast(refunded_shipping as decimal(18, 2)) as refunded_shipping,
+        cast(refund_amount - refunded_shipping as decimal(18, 2)) as refunded_goods,
+        quantity,
+        reason,
+        coalesce(is_restocked, false) as is_restocked,
+        {{ dbt.datediff(reporting_date('ordered_at'), reporting_date('refunded_at'), 'day') }} as days_to_refund
+    from converted
+
+)
+
+select * from final

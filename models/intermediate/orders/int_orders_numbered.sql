@@ -1,0 +1,103 @@
+with orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identifiers_resolved') }}
+
+),
+
+promotions as (
+
+    select * from {{ ref('stg_storefront__promotions') }}
+    where row_bucket = 'staged' and promotion_code is not null
+
+),
+
+-- one promotion per order: of those good at the time under the code, the one that started last
+order_promotions as (
+
+    select
+        orders.order_id,
+        max_by(
+            promotions.promotion_id, cast(promotions.starts_at as varchar) || promotions.promotion_id
+        ) as promotion_id
+    from orders
+    inner join promotions
+        on
+            lower(orders.promotion_code) = lower(promotions.promotion_code)
+            and orders.ordered_at >= promotions.starts_at
+            and orders.ordered_at <= promotions.ends_at
+    group by orders.order_id
+
+),
+
+customers as (
+
+    select * from identifiers
+    where identifier_kind = 'customer_id'
+
+),
+
+emails as (
+
+    select * from identifiers
+    where identifier_kind = 'email_hash'
+
+),
+
+-- the account says whose order it is; only a guest's order asks the e-mail
+owned as (
+
+    select
+        orders.order_id,
+        orders.ordered_at,
+        orders.order_date,
+        orders.is_cancelled,
+        coalesce(customers.person_id, emails.person_id) as person_id,
+        orders.discount_amount / nullif(cast(orders.gross_sales as double), 0) as discount_share
+    from orders
+    left join customers on orders.customer_id = customers.identifier
+    left join emails on orders.customer_id is null and orders.email_hash = emails.identifier
+
+),
+
+-- cancelled orders have no number, and anonymous ones nobody to count for
+numbered as (
+
+    select
+        order_id,
+        row_number() over person_history as person_order_number,
+        lag(order_date) over person_history as previous_order_date
+    from owned
+    where not is_cancelled and person_id is not null
+    window person_history as (partition by person_id order by ordered_at, order_id)
+
+),
+
+final as (
+
+    select
+        owned.order_id,
+        owned.person_id,
+        numbered.person_order_number,
+        coalesce(numbered.person_order_number = 1, false) as is_first_order,
+        {{ dbt.datediff('numbered.previous_order_date', 'owned.order_date', 'day') }} as days_since_previous_order,
+        order_promotions.promotion_id,
+        owned.discount_share,
+        case
+            when order_promotions.promotion_id is not null
+                then coalesce(promotions.promotion_kind not in ('{{ var('non_promo_kinds') | join("', '") }}'), true)
+            else coalesce(owned.discount_share >= {{ var('promo_discount_share_min') }}, false)
+        end as is_promo_order
+    from owned
+    left join numbered on owned.order_id = numbered.order_id
+    left join order_promotions on owned.order_id = order_promotions.order_id
+    left join promotions on order_promotions.promotion_id = promotions.promotion_id
+
+)
+
+select * from final

@@ -1,0 +1,134 @@
+with identifiers as (
+
+    select * from {{ ref('int_identifiers_resolved') }}
+
+),
+
+evidence as (
+
+    select * from {{ ref('int_identity_evidence') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+acquisitions as (
+
+    select * from {{ ref('int_person_acquisitions') }}
+
+),
+
+customers as (
+
+    select
+        person_id,
+        {{ sorted_list('identifier') }} as customer_ids
+    from identifiers
+    where identifier_kind = 'customer_id'
+    group by person_id
+
+),
+
+-- every piece of evidence belongs to one person: by its account, else by its e-mail
+sightings as (
+
+    select
+        identifiers.person_id,
+        evidence.email_hash,
+        evidence.evidence,
+        evidence.first_seen_at,
+        evidence.last_seen_at
+    from evidence
+    inner join identifiers
+        on
+            identifiers.identifier_kind = case when evidence.customer_id is null then 'email_hash' else 'customer_id' end
+            and identifiers.identifier = coalesce(evidence.customer_id, evidence.email_hash)
+
+),
+
+-- the address to write to: an account's before any other, then the one seen last
+addresses as (
+
+    select
+        person_id,
+        email_hash,
+        row_number() over (
+            partition by person_id
+            order by
+                case when evidence = 'account' then 0 else 1 end,
+                last_seen_at desc nulls last,
+                email_hash
+        ) as address_rank
+    from sightings
+    where email_hash is not null
+
+),
+
+persons as (
+
+    select
+        person_id,
+        min(first_seen_at) as first_seen_at
+    from sightings
+    group by person_id
+
+),
+
+sales as (
+
+    select
+        person_id,
+        min(ordered_at) as first_order_at,
+        max(ordered_at) as last_order_at,
+        count(*) as order_count,
+        sum(net_revenue) as net_revenue,
+        sum(contribution_margin) as known_margin,
+        {{ cost_known_share() }} as cost_known_share,
+        bool_and(cost_quality <> 'unknown') as is_cost_known,
+        bool_or(sales_channel = 'store') as has_store_orders,
+        bool_or(sales_channel <> 'store') as has_other_orders
+    from orders
+    where not is_cancelled and person_id is not null
+    group by person_id
+
+),
+
+final as (
+
+    select
+        persons.person_id,
+        case when customers.person_id is not null then 'customer' else 'guest' end as person_kind,
+        customers.customer_ids,
+        persons.first_seen_at,
+        sales.first_order_at,
+        sales.last_order_at,
+        cast(coalesce(sales.order_count, 0) as integer) as order_count,
+        cast(coalesce(sales.net_revenue, 0) as decimal(18, 2)) as net_revenue,
+        cast(
+            case
+                when sales.person_id is null then 0
+                else {{ margin_if_known('sales') }}
+            end as decimal(18, 2)
+        ) as contribution_margin,
+        sales.cost_known_share,
+        acquisitions.acquisition_promotion_id,
+        acquisitions.is_promo_acquired,
+        case
+            when sales.has_store_orders and sales.has_other_orders then 'omnichannel'
+            when sales.has_store_orders then 'store_only'
+            when sales.has_other_orders then 'online_only'
+        end as sales_channels,
+        addresses.email_hash
+    from persons
+    left join customers on persons.person_id = customers.person_id
+    left join sales on persons.person_id = sales.person_id
+    left join acquisitions on persons.person_id = acquisitions.person_id
+    left join addresses on persons.person_id = addresses.person_id and addresses.address_rank = 1
+
+)
+
+select * from final

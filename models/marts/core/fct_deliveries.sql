@@ -1,0 +1,58 @@
+with deliveries as (
+
+    select * from {{ ref('stg_storefront__deliveries') }}
+    where row_bucket = 'staged'
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
+-- an undelivered order is as late as as_of makes it
+arrived as (
+
+    select
+        deliveries.delivery_id,
+        deliveries.order_id,
+        deliveries.promised_at,
+        deliveries.shipped_at,
+        deliveries.delivered_at,
+        deliveries.carrier,
+        coalesce(deliveries.delivered_at, settings.as_of) as arrived_at
+    from deliveries
+    inner join orders on deliveries.order_id = orders.order_id
+    cross join settings
+
+),
+
+final as (
+
+    select
+        delivery_id,
+        order_id,
+        promised_at,
+        shipped_at,
+        delivered_at,
+        carrier,
+        arrived_at > promised_at as is_late,
+        cast(
+            case
+                when arrived_at > promised_at
+                    then {{ dbt.datediff(reporting_date('promised_at'), reporting_date('arrived_at'), 'day') }}
+                when promised_at is not null then 0
+            end as integer
+        ) as days_late
+    from arrived
+
+)
+
+select * from final

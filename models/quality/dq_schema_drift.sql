@@ -1,0 +1,129 @@
+{% set raw_tables = {
+    'storefront': {
+        'orders': source('storefront', 'orders'),
+        'order_items': source('storefront', 'order_items'),
+        'customers': source('storefront', 'customers'),
+        'products': source('storefront', 'products'),
+        'refunds': source('storefront', 'refunds'),
+        'deliveries': source('storefront', 'deliveries'),
+        'promotions': source('storefront', 'promotions'),
+        'exchange_rates': source('storefront', 'exchange_rates'),
+    },
+    'web': {
+        'events': source('web', 'events'),
+    },
+    'experiments': {
+        'experiments': source('experiments', 'experiments'),
+        'exposures': source('experiments', 'exposures'),
+    },
+    'support': {
+        'tickets': source('support', 'tickets'),
+    },
+    'feedback': {
+        'nps_surveys': source('feedback', 'nps_surveys'),
+        'reviews': source('feedback', 'reviews'),
+    },
+    'email': {
+        'campaigns': source('email', 'campaigns'),
+        'email_events': source('email', 'email_events'),
+    },
+    'marketing': {
+        'ad_spend': source('marketing', 'ad_spend'),
+        'referrals': source('marketing', 'referrals'),
+    },
+} %}
+
+with lake_drift as (
+
+    select * from {{ source('lake', 'schema_drift') }}
+
+),
+
+value_map as (
+
+    select * from {{ ref('value_map') }}
+
+),
+
+-- words that are neither known nor mapped, and values of lenient columns that do not cast
+values_found as (
+
+    {% for source_name, tables in raw_tables.items() %}{% for table_name, relation in tables.items() -%}
+    {% for column in raw_contract(source_name, table_name).columns if column.meta.words or column.meta.lenient -%}
+    select
+        '{{ source_name }}' as source_name,
+        '{{ table_name }}' as table_name,
+        '{{ column.name }}' as column_name,
+        {{ 'lower(trim(' ~ column.name ~ '))' if column.meta.words else 'trim(cast(' ~ column.name ~ ' as varchar))' }}
+            as drift_value,
+        count(*) as row_count
+    from {{ relation }}
+    where
+        nullif(trim(cast({{ column.name }} as varchar)), '') is not null
+        {% if column.meta.words -%}
+        and lower(trim({{ column.name }})) not in ('{{ column.meta.words | join("', '") }}')
+        {%- else -%}
+        and {{ cast_raw(column) }} is null
+        {%- endif %}
+    group by all
+    union all
+    {% endfor %}{% endfor %}{% endfor -%}
+    select
+        cast(null as varchar) as source_name,
+        cast(null as varchar) as table_name,
+        cast(null as varchar) as column_name,
+        cast(null as varchar) as drift_value,
+        cast(null as bigint) as row_count
+    where false
+
+),
+
+unknown_values as (
+
+    select values_found.*
+    from values_found
+    anti join value_map
+        on
+            values_found.table_name = value_map.table_name
+            and values_found.column_name = value_map.column_name
+            and values_found.drift_value = lower(value_map.source_value)
+
+),
+
+drift as (
+
+    select
+        source_name,
+        table_name,
+        column_name,
+        drift_kind,
+        cast(null as varchar) as drift_value,
+        row_count
+    from lake_drift
+    union all
+    select
+        source_name,
+        table_name,
+        column_name,
+        'unknown_value' as drift_kind,
+        drift_value,
+        row_count
+    from unknown_values
+
+),
+
+final as (
+
+    select
+        source_name,
+        table_name,
+        column_name,
+        drift_kind,
+        drift_value,
+        cast(sum(row_count) as bigint) as row_count
+    from drift
+    group by all
+
+)
+
+select * from final

@@ -1,0 +1,498 @@
+"""Suites of the marts gate: what no mart may contradict.
+
+To add a mart, give it a line in `KEYS`; rates and shares are then checked by their names. To add a rule, append it to
+the mart's tuple in `RULES`. A rule's SQL may use any column that it names in `columns` (and, for a `QueryRule`,
+`requires`). Rules of marts that are not built do not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from cx_warehouse.quality.rules import (
+    SAMPLE_SIZE,
+    KeyRule,
+    QueryRule,
+    RowRule,
+    Rule,
+    Suite,
+    literal,
+    quoted,
+)
+
+# Columns of each table: schema.table to column name to DuckDB type.
+Catalog = Mapping[str, Mapping[str, str]]
+
+# The primary key of each mart, as the interface fixes it.
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "marts.dim_persons": ("person_id",),
+    "marts.dim_identity_links": ("link_id",),
+    "marts.dim_products": ("product_id",),
+    "marts.dim_promotions": ("promotion_id",),
+    "marts.dim_dates": ("date_day",),
+    "marts.fct_orders": ("order_id",),
+    "marts.fct_order_items": ("order_item_id",),
+    "marts.fct_refunds": ("refund_id",),
+    "marts.fct_sales_movements": ("movement_id",),
+    "marts.fct_deliveries": ("delivery_id",),
+    "marts.fct_ad_spend": ("spend_date", "channel_group", "campaign"),
+    "marts.fct_person_months": ("person_id", "month"),
+    "marts.fct_sessions": ("session_id",),
+    "marts.fct_micro_conversions": ("session_id", "micro_conversion"),
+    "marts.fct_micro_conversion_value": ("micro_conversion", "segment_name", "segment_value"),
+    "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
+    "marts.agg_funnel_daily": (
+        "funnel_name",
+        "entry_date",
+        "step_number",
+        "device_type",
+        "channel_group",
+    ),
+    "marts.fct_carts": ("cart_id",),
+    "marts.fct_searches": ("event_id",),
+    "marts.fct_promotions": ("promotion_id", "measure"),
+    "marts.fct_promotion_afterlife": ("promotion_id", "horizon_days", "measure"),
+    "marts.fct_experiment_results": ("experiment_id", "variant", "metric"),
+    "marts.fct_cohorts": ("cohort_month", "segment_name", "segment_value", "period_number"),
+    "marts.fct_clv": ("person_id",),
+    "marts.fct_clv_models": ("model_run_id",),
+    "marts.fct_clv_backtest": ("cutoff_date", "group_name", "group_value"),
+    "marts.fct_omnichannel_value": ("sales_channels", "basis"),
+    "marts.fct_person_economics": ("person_id",),
+    "marts.fct_support_tickets": ("ticket_id",),
+    "marts.fct_nps_responses": ("survey_id",),
+    "marts.agg_nps": ("period_month", "segment_name", "segment_value"),
+    "marts.fct_nps_alerts": ("alert_id",),
+    "marts.fct_pain_events": ("pain_event_id",),
+    "marts.agg_pain_points": (
+        "pain_type",
+        "signal",
+        "journey_stage",
+        "device_type",
+        "period_month",
+    ),
+    "marts.fct_product_experience": ("product_id",),
+    "marts.fct_email_campaigns": ("campaign_id",),
+    "marts.fct_referrals": ("referral_id",),
+    "marts.fct_touchpoints": ("touchpoint_id",),
+    "marts.fct_attribution": ("order_id", "touchpoint_id", "attribution_model"),
+    "marts.fct_channel_removal_effects": ("period_month", "channel_group"),
+    "marts.agg_channel_performance": ("period_month", "channel_group", "attribution_model"),
+    "marts.fct_opportunities": ("opportunity_id",),
+    "marts.fct_kpis": ("kpi_name", "kpi_date", "grain"),
+    "marts.fct_audience_members": ("audience", "person_id"),
+    "quality.dq_row_counts": ("source_name", "table_name"),
+    "quality.dq_quarantined_rows": ("quarantine_id",),
+    "quality.dq_schema_drift": (
+        "source_name",
+        "table_name",
+        "column_name",
+        "drift_kind",
+        "drift_value",
+    ),
+    "quality.dq_late_arrivals": ("source_name", "table_name", "loaded_date"),
+    "quality.dq_reconciliation": ("check_name", "period"),
+    "quality.dq_builds": ("build_id",),
+}
+
+# Key columns that the interface lets be null.
+NULLABLE_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "marts.fct_ad_spend": ("campaign",),
+    "marts.fct_attribution": ("touchpoint_id",),
+    "marts.agg_funnel_daily": ("device_type", "channel_group"),
+    "marts.agg_pain_points": ("journey_stage", "device_type"),
+    "quality.dq_schema_drift": ("column_name", "drift_value"),
+}
+
+# Named like a share of a whole, but no share: an exchange rate, and a relative error.
+NOT_BETWEEN_0_AND_1: Final = frozenset({"exchange_rate", "error_rate"})
+SHARE_ENDINGS: Final = ("_rate", "_share")
+
+MONEY: Final = (
+    "gross_sales",
+    "discount_amount",
+    "net_sales",
+    "refund_amount",
+    "shipping_amount",
+    "other_amount",
+    "net_revenue",
+)
+
+NET_SALES: Final = RowRule(
+    "net_sales_is_gross_less_discount",
+    ("net_sales", "gross_sales", "discount_amount"),
+    "net_sales is distinct from gross_sales - discount_amount",
+)
+NET_REVENUE: Final = RowRule(
+    "net_revenue_is_net_sales_less_refunds_plus_charges",
+    ("net_revenue", "net_sales", "refund_amount", "shipping_amount", "other_amount"),
+    "net_revenue is distinct from net_sales - refund_amount + shipping_amount + other_amount",
+)
+MARGIN: Final = RowRule(
+    "margin_is_revenue_less_costs",
+    ("contribution_margin", "net_revenue", "cost_of_goods", "payment_fee", "fulfilment_cost"),
+    # Null where the cost is unknown.
+    "contribution_margin <> net_revenue - cost_of_goods - payment_fee - fulfilment_cost",
+)
+UNKNOWN_COST: Final = RowRule(
+    "margin_is_null_where_cost_is_unknown",
+    ("contribution_margin", "cost_quality"),
+    "cost_quality = 'unknown' and contribution_margin is not null",
+)
+
+
+def among(column: str, words: Iterable[str]) -> RowRule:
+    """Return the rule that a column holds only words of a closed list (or null)."""
+    listed = ", ".join(literal(word) for word in words)
+    return RowRule(f"{column}_is_a_known_word", (column,), f"{quoted(column)} not in ({listed})")
+
+
+def in_order(earlier: str, later: str) -> RowRule:
+    """Return the rule that one time is not after another."""
+    violation = f"{quoted(earlier)} > {quoted(later)}"
+    return RowRule(f"{earlier}_is_not_after_{later}", (earlier, later), violation)
+
+
+def not_negative(*columns: str) -> tuple[RowRule, ...]:
+    """Return the rules that counts and durations are not below 0."""
+    return tuple(
+        RowRule("is_not_negative", (column,), f"{quoted(column)} < 0") for column in columns
+    )
+
+
+def exists(column: str, other: str, other_column: str, own: str) -> QueryRule:
+    """Return the rule that what a column of `own` points to is a row of the other mart.
+
+    Parameters
+    ----------
+    column
+        Column of the suite's own table; null points nowhere.
+    other, other_column
+        `schema.table`, and its key.
+    own
+        The suite's own `schema.table`.
+    """
+    query = (
+        f"select distinct {quoted(column)} from {own} as own where {quoted(column)} is not null"
+        f" and not exists (select 1 from {other} as other"
+        f" where other.{quoted(other_column)} = own.{quoted(column)})"
+    )
+    name = f"{column}_is_in_{other.partition('.')[2]}"
+    return QueryRule(name, (column,), query, (f"{other}.{other_column}",))
+
+
+def _sums_by_order(table: str) -> str:
+    sums = ", ".join(f"coalesce(sum({column}), 0) as {column}" for column in MONEY)
+    return f"select order_id, {sums} from {table} group by order_id"
+
+
+def _differs(left: str, right: str) -> str:
+    return " or ".join(f"{left}.{column} is distinct from {right}.{column}" for column in MONEY)
+
+
+def _movements_rule() -> QueryRule:
+    """A cancelled order's movements add up to nothing; any other's, to its columns."""
+    expected = ", ".join(
+        f"case when is_cancelled then 0 else {column} end as {column}" for column in MONEY
+    )
+    query = (
+        f"with moved as ({_sums_by_order('marts.fct_sales_movements')}),"
+        f" expected as (select order_id, {expected} from marts.fct_orders)"
+        " select coalesce(expected.order_id, moved.order_id) from expected"
+        " full join moved on moved.order_id = expected.order_id"
+        f" where {_differs('expected', 'moved')}"
+    )
+    requires = ("marts.fct_orders.order_id", "marts.fct_orders.is_cancelled")
+    money = tuple(f"marts.fct_orders.{column}" for column in MONEY)
+    return QueryRule(
+        "movements_add_up_to_their_order", ("order_id", *MONEY), query, (*requires, *money)
+    )
+
+
+def _lines_rule() -> QueryRule:
+    """The lines of an order add up to it, cent by cent; an order without lines keeps its header."""
+    query = (
+        f"with lines as ({_sums_by_order('marts.fct_order_items')})"
+        " select lines.order_id from lines"
+        " inner join marts.fct_orders as orders on orders.order_id = lines.order_id"
+        f" where {_differs('orders', 'lines')}"
+    )
+    money = tuple(f"marts.fct_orders.{column}" for column in MONEY)
+    return QueryRule(
+        "lines_add_up_to_their_order",
+        ("order_id", *MONEY),
+        query,
+        ("marts.fct_orders.order_id", *money),
+    )
+
+
+def _refunds_rule() -> QueryRule:
+    query = (
+        "with refunds as (select order_id, sum(refund_amount) as refund_amount"
+        " from marts.fct_refunds group by order_id)"
+        " select orders.order_id from marts.fct_orders as orders"
+        " left join refunds on refunds.order_id = orders.order_id"
+        " where orders.refund_amount is distinct from coalesce(refunds.refund_amount, 0)"
+    )
+    requires = ("marts.fct_orders.order_id", "marts.fct_orders.refund_amount")
+    return QueryRule(
+        "refunds_add_up_to_their_order", ("order_id", "refund_amount"), query, requires
+    )
+
+
+def _persons_money_rule() -> QueryRule:
+    query = (
+        "with ordered as (select person_id, count(*) as order_count, sum(net_revenue) as net_revenue"
+        " from marts.fct_orders where not is_cancelled and person_id is not null group by person_id)"
+        " select persons.person_id from marts.dim_persons as persons"
+        " left join ordered on ordered.person_id = persons.person_id"
+        " where coalesce(persons.order_count, 0) is distinct from coalesce(ordered.order_count, 0)"
+        " or coalesce(persons.net_revenue, 0) is distinct from coalesce(ordered.net_revenue, 0)"
+    )
+    requires = tuple(
+        f"marts.fct_orders.{column}" for column in ("person_id", "is_cancelled", "net_revenue")
+    )
+    return QueryRule(
+        "orders_of_a_person_add_up",
+        ("person_id", "order_count", "net_revenue"),
+        query,
+        requires,
+    )
+
+
+def _segments_rule() -> QueryRule:
+    query = (
+        "with sizes as (select cohort_month, segment_name, sum(cohort_size) as customers"
+        " from marts.fct_cohorts where period_number = 0 group by cohort_month, segment_name)"
+        " select sizes.cohort_month || ' | ' || sizes.segment_name from sizes"
+        " inner join sizes as whole"
+        " on whole.cohort_month = sizes.cohort_month and whole.segment_name = 'all'"
+        " where sizes.customers <> whole.customers"
+    )
+    columns = ("cohort_month", "segment_name", "cohort_size", "period_number")
+    return QueryRule("segments_of_a_cohort_add_up_to_all", columns, query)
+
+
+BUCKETS: Final = (
+    "staged_rows",
+    "quarantined_rows",
+    "duplicate_rows",
+    "after_as_of_rows",
+    "no_device_rows",
+    "bot_rows",
+)
+
+RULES: Final[dict[str, tuple[Rule, ...]]] = {
+    "marts.dim_persons": (
+        among("person_kind", ("customer", "guest", "visitor")),
+        in_order("first_order_at", "last_order_at"),
+        *not_negative("order_count"),
+        _persons_money_rule(),
+    ),
+    "marts.dim_promotions": (in_order("starts_at", "ends_at"),),
+    "marts.fct_orders": (
+        NET_SALES,
+        NET_REVENUE,
+        MARGIN,
+        UNKNOWN_COST,
+        among("cost_quality", ("actual", "assumed", "unknown")),
+        *not_negative("item_count", "days_since_previous_order"),
+        RowRule(
+            "cancelled_orders_have_no_number",
+            ("is_cancelled", "person_order_number"),
+            "is_cancelled and person_order_number is not null",
+        ),
+        RowRule(
+            "first_order_is_number_one",
+            ("is_first_order", "person_order_number"),
+            "coalesce(is_first_order, false) <> coalesce(person_order_number = 1, false)",
+        ),
+        KeyRule(
+            "order_numbers_of_a_person_are_distinct",
+            ("person_id", "person_order_number"),
+            where="person_order_number is not null",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_orders"),
+    ),
+    "marts.fct_order_items": (
+        NET_SALES,
+        NET_REVENUE,
+        *not_negative("quantity"),
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_order_items"),
+        _lines_rule(),
+    ),
+    "marts.fct_refunds": (
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_refunds"),
+        _refunds_rule(),
+    ),
+    "marts.fct_sales_movements": (
+        NET_SALES,
+        NET_REVENUE,
+        among("movement_kind", ("sale", "refund", "cancellation")),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_sales_movements"),
+        _movements_rule(),
+    ),
+    "marts.fct_deliveries": (
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_deliveries"),
+        in_order("shipped_at", "delivered_at"),
+    ),
+    "marts.fct_sessions": (
+        in_order("started_at", "ended_at"),
+        *not_negative("duration_seconds", "event_count", "page_view_count", "order_count"),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_sessions"),
+    ),
+    "marts.fct_micro_conversions": (
+        exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_micro_conversions"),
+        among("polarity", ("1", "-1")),
+    ),
+    "marts.fct_cohorts": (
+        RowRule(
+            "active_customers_are_of_the_cohort",
+            ("active_customers", "cohort_size"),
+            "active_customers > cohort_size",
+        ),
+        *not_negative("period_number", "active_customers", "orders"),
+        _segments_rule(),
+    ),
+    "marts.fct_clv": (
+        RowRule(
+            "is_a_probability",
+            ("probability_alive",),
+            "probability_alive not between 0 and 1",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_clv"),
+    ),
+    "marts.agg_nps": (
+        RowRule("nps_is_within_its_range", ("nps",), "nps not between -100 and 100"),
+        RowRule(
+            "categories_add_up_to_responses",
+            ("promoters", "passives", "detractors", "responses"),
+            "promoters + passives + detractors <> responses",
+        ),
+    ),
+    "marts.fct_attribution": (
+        RowRule("credit_is_a_share", ("credit",), "credit not between 0 and 1"),
+        QueryRule(
+            "credit_of_an_order_adds_up_to_one",
+            ("order_id", "attribution_model", "credit"),
+            "select order_id || ' | ' || attribution_model from marts.fct_attribution"
+            " group by order_id, attribution_model having abs(sum(credit) - 1) > 1e-9",
+        ),
+    ),
+    "quality.dq_row_counts": (
+        RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),
+        RowRule(
+            "buckets_add_up_to_raw_rows",
+            ("raw_rows", *BUCKETS),
+            f"raw_rows is distinct from {' + '.join(BUCKETS)}",
+        ),
+    ),
+    "quality.dq_reconciliation": (
+        RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),
+    ),
+}
+
+
+def marts_suites(
+    catalog: Catalog, raw_tables: Iterable[tuple[str, str]], quarantine_share_max: float
+) -> list[Suite]:
+    """Return the suites of the marts that are built.
+
+    Parameters
+    ----------
+    catalog
+        Columns of each table of the build file's schemas marts and quality.
+    raw_tables
+        (source_name, table_name) of the rows of `quality.dq_row_counts`.
+    quarantine_share_max
+        `var quarantine_share_max`.
+
+    Returns
+    -------
+    list of Suite
+        By table name. Rules whose tables or columns are absent are left out; `unchecked` names them.
+    """
+    suites = []
+    for name in sorted(catalog):
+        rules = [*_common_rules(name, catalog[name]), *RULES.get(name, ())]
+        if name == "quality.dq_row_counts":
+            rules += [_quarantine_rule(*table, quarantine_share_max) for table in raw_tables]
+        applicable = tuple(rule for rule in rules if not _absent(name, rule, catalog))
+        schema, _, table_name = name.partition(".")
+        key = tuple(column for column in KEYS.get(name, ()) if column in catalog[name])
+        suites.append(Suite(schema, table_name, key, applicable))
+    return suites
+
+
+def unchecked(catalog: Catalog) -> list[tuple[str, Rule, tuple[str, ...]]]:
+    """Return what could not be checked although its mart is built.
+
+    Parameters
+    ----------
+    catalog
+        Columns of each table of the build file's schemas marts and quality.
+
+    Returns
+    -------
+    list of (str, Rule, tuple of str)
+        `schema.table`, the rule, and the columns that the built mart lacks. A mart without a declared key is listed
+        with a rule that says so.
+    """
+    missing: list[tuple[str, Rule, tuple[str, ...]]] = []
+    for name in sorted(catalog):
+        if name not in KEYS:
+            missing.append((name, KeyRule("key_is_declared", (), severity="warning"), ()))
+            continue
+        for rule in (*_common_rules(name, catalog[name]), *RULES.get(name, ())):
+            own = tuple(column for column in rule.columns if column not in catalog[name])
+            if own:
+                missing.append((name, rule, own))
+    return missing
+
+
+def _absent(name: str, rule: Rule, catalog: Catalog) -> bool:
+    """Whether a column that a rule reads is not there."""
+    needed = [f"{name}.{column}" for column in rule.columns]
+    if isinstance(rule, QueryRule):
+        needed += rule.requires
+    for column in needed:
+        table, _, column_name = column.rpartition(".")
+        if column_name not in catalog.get(table, {}):
+            return True
+    return False
+
+
+def _common_rules(name: str, columns: Mapping[str, str]) -> list[Rule]:
+    """Return the rules that every mart has: its key, and rates between 0 and 1."""
+    rules: list[Rule] = []
+    if name in KEYS:
+        rules.append(KeyRule("key_is_unique", KEYS[name], NULLABLE_KEYS.get(name, ())))
+    rules += [
+        RowRule("rate_is_between_0_and_1", (column,), f"{quoted(column)} not between 0 and 1")
+        for column, data_type in columns.items()
+        if data_type in {"DOUBLE", "FLOAT"}
+        and column.endswith(SHARE_ENDINGS)
+        and column not in NOT_BETWEEN_0_AND_1
+    ]
+    return rules
+
+
+def _quarantine_rule(source_name: str, table_name: str, share_max: float) -> RowRule:
+    """Return the rule on a raw table's share of quarantined rows; a single bad row never breaks it."""
+    is_table = f"source_name = {literal(source_name)} and table_name = {literal(table_name)}"
+    sample = (
+        "select cast(row_key as varchar) || ' (' || reason_code || ')' as key"
+        f" from quality.dq_quarantined_rows where {is_table} order by key limit {SAMPLE_SIZE}"
+    )
+    return RowRule(
+        f"quarantined_share_of_{source_name}_{table_name}_is_at_most_{share_max:g}",
+        ("quarantined_rows", "raw_rows"),
+        f"{is_table} and quarantined_rows > greatest(1, {share_max!r} * raw_rows)",
+        sample=sample,
+        counted="quarantined_rows",
+        says=(
+            f"{source_name}.{table_name}: {{count}} of its rows are quarantined, a larger share than"
+            f" var quarantine_share_max ({share_max:g}) allows"
+        ),
+    )

@@ -1,0 +1,110 @@
+"""A small build file and a small lake, written by hand, for the tests of gates and publishing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from cx_warehouse.settings import Settings
+
+MONEY = (
+    "gross_sales decimal(18,2), discount_amount decimal(18,2), net_sales decimal(18,2),"
+    " refund_amount decimal(18,2), shipping_amount decimal(18,2), other_amount decimal(18,2),"
+    " net_revenue decimal(18,2)"
+)
+BUILD = f"""
+create schema staging; create schema marts; create schema quality;
+create table staging.stg_orders as select 'secret@example.com' as email;
+create table marts.dim_persons (
+    person_id varchar not null, person_kind varchar, order_count bigint,
+    net_revenue decimal(18,2), first_order_at timestamp, last_order_at timestamp
+);
+create table marts.fct_orders (
+    order_id varchar not null, person_id varchar, is_cancelled boolean,
+    person_order_number bigint, is_first_order boolean, item_count bigint check (item_count >= 0),
+    days_since_previous_order integer, discount_share double, exchange_rate double,
+    {MONEY}, cost_of_goods decimal(18,2), payment_fee decimal(18,2),
+    fulfilment_cost decimal(18,2), contribution_margin decimal(18,2), cost_quality varchar
+);
+create table marts.fct_order_items (
+    order_item_id varchar not null, order_id varchar, quantity decimal(18,3), {MONEY}
+);
+create table marts.fct_sales_movements (
+    movement_id varchar not null, order_id varchar, person_id varchar, movement_kind varchar, {MONEY}
+);
+create table marts.fct_refunds (refund_id varchar, order_id varchar, refund_amount decimal(18,2));
+insert into marts.fct_orders
+select 'o-' || n, 'p-' || n, n = 4, case when n = 4 then null else 1 end, n <> 4, 1, null, 0.1,
+    7.5, 10, 1, 9, case when n = 2 then 3 else 0 end, 2, 0, case when n = 2 then 8 else 11 end,
+    4, 1, 1, case when n = 2 then 2 else 5 end, 'actual'
+from range(1, 5) as numbers(n);
+insert into marts.dim_persons
+select 'p-' || n, 'customer', (n <> 4)::int,
+    case n when 4 then 0 when 2 then 8 else 11 end, timestamp '2024-01-01', timestamp '2024-01-01'
+from range(1, 5) as numbers(n);
+insert into marts.fct_order_items
+select 'i-' || order_id, order_id, 1, gross_sales, discount_amount, net_sales, refund_amount,
+    shipping_amount, other_amount, net_revenue
+from marts.fct_orders where order_id <> 'o-3';
+insert into marts.fct_sales_movements
+select 'm-' || order_id, order_id, person_id, 'sale', gross_sales, discount_amount, net_sales, 0,
+    shipping_amount, other_amount, net_revenue + refund_amount
+from marts.fct_orders;
+insert into marts.fct_sales_movements values
+    ('r-o-2', 'o-2', 'p-2', 'refund', 0, 0, 0, 3, 0, 0, -3),
+    ('c-o-4', 'o-4', 'p-4', 'cancellation', -10, -1, -9, 0, -2, 0, -11);
+insert into marts.fct_refunds values ('f-1', 'o-2', 3);
+create table quality.dq_builds (build_id varchar not null, as_of timestamp);
+create table quality.dq_row_counts (
+    source_name varchar not null, table_name varchar not null, raw_rows bigint, staged_rows bigint,
+    quarantined_rows bigint, duplicate_rows bigint, after_as_of_rows bigint,
+    no_device_rows bigint, bot_rows bigint, is_balanced boolean
+);
+insert into quality.dq_row_counts values
+    ('storefront', 'orders', 100, 96, 3, 1, 0, 0, 0, true),
+    ('web', 'events', 50, 45, 0, 2, 0, 2, 1, true);
+create table quality.dq_quarantined_rows (
+    quarantine_id varchar, source_name varchar, table_name varchar, row_key varchar,
+    reason_code varchar, reason varchar, raw_row varchar
+);
+insert into quality.dq_quarantined_rows
+select 'q-' || n, 'storefront', 'orders', 'bad-' || n, 'total_mismatch', 'does not add up', '{{}}'
+from range(1, 4) as numbers(n);
+comment on table marts.fct_orders is 'One row per order; it''s in base currency.';
+comment on column marts.fct_orders.net_sales is 'Gross less discount.';
+"""
+ORDERS = (
+    "select 'o-' || n as order_id, timestamp '2024-01-01' as ordered_at, 'EUR' as currency,"
+    " 10.0 as item_total, 10.0 as order_total from range(1, 11) as numbers(n)"
+)
+
+
+def write_build(path: Path, build_id: str = "build-1", change: str = "") -> None:
+    """Write a build file that passes the marts gate, then apply `change` to it."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(path) as connection:
+        connection.execute(BUILD)
+        connection.execute(
+            "insert into quality.dq_builds values (?, timestamp '2024-02-01')", [build_id]
+        )
+        if change:
+            connection.execute(change)
+
+
+def write_orders(lake: Path, query: str = ORDERS) -> Path:
+    """Write one file of storefront.orders."""
+    folder = lake / "storefront" / "orders"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "part-1.parquet"
+    duckdb.execute(f"copy ({query}) to '{path}' (format parquet)")
+    return path
+
+
+def small_settings(folder: Path) -> Settings:
+    """Return settings of a lake and a warehouse below a folder."""
+    lake = folder / "lake"
+    lake.mkdir(exist_ok=True)
+    warehouse = folder / "warehouse"
+    warehouse.mkdir(exist_ok=True)
+    return Settings(lake, "parquet", warehouse, "a-key-of-the-tests")
