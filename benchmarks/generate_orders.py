@@ -38,6 +38,10 @@ GUEST_SHARE: Final = 0.10
 EMAIL_SHARE: Final = 0.4
 WHOLE_LINE_SHARE: Final = 0.7
 ORDERS_PER_CUSTOMER: Final = 4
+# A fifth of the customers places a third of the orders, the busiest one some hundreds of them.
+CUSTOMER_SKEW: Final = 1.5
+# A fifth of the products makes up three fifths of the lines.
+PRODUCT_SKEW: Final = 3.0
 FREE_SHIPPING_CENTS: Final = 5_000
 SHIPPING_CENTS: Final = 490
 CHANNELS: Final = np.array(["online", "store", "marketplace", "phone"])
@@ -135,9 +139,14 @@ def draw_days(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     return rng.choice(day, size=count, p=weights / weights.sum())
 
 
-def draw_skewed(rng: np.random.Generator, count: int, size: int) -> NDArray[np.int64]:
-    """Draw numbers below `size`, small ones most: a fifth of them get three fifths of the draws."""
-    return np.minimum((rng.random(count) ** 3 * size).astype(np.int64), size - 1)
+def draw_skewed(
+    rng: np.random.Generator,
+    count: int,
+    size: int,
+    power: float,
+) -> NDArray[np.int64]:
+    """Draw numbers below `size`, small ones most: share s of them gets s^(1/power) of the draws."""
+    return np.minimum((rng.random(count) ** power * size).astype(np.int64), size - 1)
 
 
 def make_catalogue(size: Size, rng: np.random.Generator) -> Catalogue:
@@ -157,7 +166,7 @@ def draw_chunk(
     seconds = draw_days(rng, count) * SECONDS_PER_DAY + rng.integers(0, SECONDS_PER_DAY, count)
     line_count = rng.geometric(1 / MEAN_LINES, count)
     line_order = np.repeat(np.arange(count), line_count)
-    product = draw_skewed(rng, len(line_order), len(catalogue.list_prices))
+    product = draw_skewed(rng, len(line_order), len(catalogue.list_prices), PRODUCT_SKEW)
     quantity = rng.geometric(0.7, len(line_order))
     unit_price = catalogue.list_prices[product]
     item_total = np.bincount(line_order, quantity * unit_price, count).astype(np.int64)
@@ -180,7 +189,7 @@ def draw_chunk(
 def orders_table(chunk: Chunk, size: Size, rng: np.random.Generator) -> pa.Table:
     """Lay out the orders: customers, guests with an e-mail, and anonymous ones."""
     count = len(chunk.ordered_at)
-    customer = draw_skewed(rng, count, size.customers)
+    customer = draw_skewed(rng, count, size.customers, CUSTOMER_SKEW)
     kind = rng.random(count)
     is_customer = kind < CUSTOMER_SHARE
     is_guest = ~is_customer & (kind < CUSTOMER_SHARE + GUEST_SHARE)

@@ -1,8 +1,9 @@
-"""Publishing: what has passed the gates is copied into new files, and the links that readers follow move to them.
+"""Publishing: copies what has passed the gates to new files, and moves readers' links to them.
 
-In `$CX_WAREHOUSE_DIR` a publication is `serve-<id>.duckdb` and the folder `parquet-<id>`; the links `serve.duckdb` and
-`parquet` name the published one. Each link moves in one step, when its files are whole and on disk, so a reader finds
-the old version or the new one. The version just replaced is kept: who has resolved the link must still find its file.
+In `$CX_WAREHOUSE_DIR` a publication is `serve-<id>.duckdb` and the folder `parquet-<id>`; the links
+`serve.duckdb` and `parquet` name the published one. Each link moves in one step, when its files are
+whole and on disk, so a reader finds the old version or the new one. The version just replaced is
+kept: who has resolved the link must still find its file.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -24,6 +23,10 @@ from cx_warehouse.quality.gates import GATES, build_id, in_use_message, open_bui
 from cx_warehouse.quality.results import GateResult, file_fingerprint, read_result, result_path
 from cx_warehouse.quality.rules import literal, quoted
 from cx_warehouse.settings import CxError, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 PUBLISHED_SCHEMAS: Final = ("marts", "quality")
 PARTIAL: Final = ".partial"
@@ -45,13 +48,14 @@ create table serve.quality.dq_validation_results (
 """
 VALIDATION_COMMENTS: Final = {
     "": (
-        "What the gates checked before this file was published: one row per gate's run, suite, expectation and"
-        " columns. Nothing critical has failed here, or there would be no such file; warnings may have."
+        "What the gates checked before this file was published: one row per gate's run, suite,"
+        " expectation and columns. Nothing critical has failed here, or there were no such file;"
+        " warnings may have."
     ),
-    "run_id": "Run of a gate: the build_id for the marts gate, a hash of the lake's files for the raw gate.",
+    "run_id": "Run of a gate: build_id for the marts gate, lake_fingerprint for the raw gate.",
     "suite": "Table that was checked, with its schema; raw tables are in schemas raw_<source>.",
     "expectation": "Name of the rule: what holds when it succeeds.",
-    "column_name": "Columns that the rule reads, separated by commas; empty for the table as a whole.",
+    "column_name": "Columns that the rule reads, separated by commas; empty for the whole table.",
     "success": "Whether the rule holds.",
     "observed": "What was found, as text: a number of rows, or a share.",
     "unexpected_count": "Rows that break the rule; null where the rule is not about rows.",
@@ -97,14 +101,15 @@ class SourceTable:
 
 
 def publish(settings: Settings, *, keep_previous: bool = True) -> Publication:
-    """Copy the schemas marts and quality of the build file to new files, and move the links to them.
+    """Copy the schemas marts and quality to new files, and move the links to them.
 
     Parameters
     ----------
     settings
         Where the build file is, and where to publish.
     keep_previous
-        Keep the version that is replaced, for readers that are about to open it. False when what it holds must go.
+        Keep the version that is replaced, for readers that are about to open it. False when what it
+        holds must go.
 
     Returns
     -------
@@ -114,17 +119,23 @@ def publish(settings: Settings, *, keep_previous: bool = True) -> Publication:
     Raises
     ------
     CxError
-        If the gates have not passed this very build, or the copy fails; what is published then stays as it was.
+        If the gates have not passed this very build, or the copy fails; what is published then
+        stays as it was.
     """
     settings.create_warehouse_dir()
     folder = settings.warehouse_dir
+    links = (folder / "parquet", folder / "serve.duckdb")
     with _lock(folder):
+        _check_links(links)
         results = _passed_gates(settings)
         _remove_partial(folder)
         identifier = secrets.token_hex(6)
-        replaced = {_link_target(folder / "serve.duckdb"), _link_target(folder / "parquet")}
+        replaced = {link.readlink().name for link in links if link.is_symlink()}
         try:
             publication = _write(settings, identifier, results)
+            made = (publication.parquet_folder.name, publication.serve_file.name)
+            for link, name in zip(links, made, strict=True):
+                _switch(link, name)
         except duckdb.Error as error:
             _remove_partial(folder)
             message = f"cannot publish {settings.build_path}: {str(error).splitlines()[0]}"
@@ -133,10 +144,7 @@ def publish(settings: Settings, *, keep_previous: bool = True) -> Publication:
             _remove_partial(folder)
             message = f"cannot publish to {folder} ({error.strerror or error})"
             raise CxError(message) from error
-        _switch(folder / "parquet", publication.parquet_folder.name)
-        _switch(folder / "serve.duckdb", publication.serve_file.name)
-        kept = {publication.serve_file.name, publication.parquet_folder.name}
-        _remove_others(folder, kept | (replaced if keep_previous else set()))
+        _remove_others(folder, {*made, *(replaced if keep_previous else ())})
     return publication
 
 
@@ -168,15 +176,22 @@ def _passed_gates(settings: Settings) -> list[GateResult]:
             message = f"not published: {result.stops[0].message} (`cx check {gate}`)"
             raise CxError(message)
         results.append(result)
+    _check_same_build(settings, results, current)
+    return results
+
+
+def _check_same_build(
+    settings: Settings, results: Sequence[GateResult], current: str | None = None
+) -> None:
+    """Refuse a build file that is not the one the marts gate has seen."""
     marts = results[GATES.index("marts")]
-    unchanged = marts.build_file == file_fingerprint(settings.build_path)
-    if marts.run_id != current or not unchanged:
+    other = current is not None and marts.run_id != current
+    if other or marts.build_file != file_fingerprint(settings.build_path):
         message = (
-            f"not published: the marts gate checked build {marts.run_id},"
-            f" {settings.build_path} has been written since (build {current}); run `cx check marts`"
+            f"not published: {settings.build_path} has been written since the marts gate checked"
+            f" build {marts.run_id}; run `cx check marts`"
         )
         raise CxError(message)
-    return results
 
 
 def _write(settings: Settings, identifier: str, results: Sequence[GateResult]) -> Publication:
@@ -187,6 +202,8 @@ def _write(settings: Settings, identifier: str, results: Sequence[GateResult]) -
     partial_file = serve_file.with_name(serve_file.name + PARTIAL)
     partial_folder = parquet_folder.with_name(parquet_folder.name + PARTIAL)
     with _attached(settings, partial_file) as connection:
+        # Nobody can write the build file while it is attached here, so this is the last look.
+        _check_same_build(settings, results)
         tables = _source_tables(connection)
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema serve.{quoted(schema)}")
@@ -322,9 +339,6 @@ def _sync_tree(folder: Path) -> None:
 
 def _switch(link: Path, target: str) -> None:
     """Point a link to another name of its folder, in one step."""
-    if link.exists() and not link.is_symlink():
-        message = f"{link} is no link that `cx publish` has made; move it away"
-        raise CxError(message)
     new = link.with_name(f".{link.name}.link")
     new.unlink(missing_ok=True)
     new.symlink_to(target)
@@ -332,9 +346,11 @@ def _switch(link: Path, target: str) -> None:
     _sync(link.parent)
 
 
-def _link_target(link: Path) -> str:
-    """Return the name that a link gives, or nothing."""
-    return link.readlink().name if link.is_symlink() else ""
+def _check_links(links: Sequence[Path]) -> None:
+    for link in links:
+        if link.exists() and not link.is_symlink():
+            message = f"{link} is no link that `cx publish` has made; move it away"
+            raise CxError(message)
 
 
 def _remove(path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
+from cx_warehouse.quality.results import Check, GateResult, file_fingerprint, write_result
 from cx_warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MONEY = (
     "gross_sales decimal(18,2), discount_amount decimal(18,2), net_sales decimal(18,2),"
@@ -31,7 +35,8 @@ create table marts.fct_order_items (
     order_item_id varchar not null, order_id varchar, quantity decimal(18,3), {MONEY}
 );
 create table marts.fct_sales_movements (
-    movement_id varchar not null, order_id varchar, person_id varchar, movement_kind varchar, {MONEY}
+    movement_id varchar not null, order_id varchar, person_id varchar, movement_kind varchar,
+    {MONEY}
 );
 create table marts.fct_refunds (refund_id varchar, order_id varchar, refund_amount decimal(18,2));
 insert into marts.fct_orders
@@ -108,3 +113,12 @@ def small_settings(folder: Path) -> Settings:
     warehouse = folder / "warehouse"
     warehouse.mkdir(exist_ok=True)
     return Settings(lake, "parquet", warehouse, "a-key-of-the-tests")
+
+
+def pass_gates(settings: Settings, build_id: str) -> None:
+    """Leave results of both gates that let the present build file be published."""
+    raw = Check("raw_storefront.orders", "has_rows", "", "critical", success=True, observed="10")
+    marts = Check("marts.fct_orders", "key_is_unique", "order_id", "critical", success=True)
+    build_file = file_fingerprint(settings.build_path)
+    write_result(settings.validation_dir, GateResult("raw", "lake-1", (raw,)))
+    write_result(settings.validation_dir, GateResult("marts", build_id, (marts,), build_file))

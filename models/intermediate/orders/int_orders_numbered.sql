@@ -61,7 +61,8 @@ owned as (
         orders.discount_amount / nullif(cast(orders.gross_sales as double), 0) as discount_share
     from orders
     left join customers on orders.customer_id = customers.identifier
-    left join emails on orders.customer_id is null and orders.email_hash = emails.identifier
+    left join emails
+        on case when orders.customer_id is null then orders.email_hash end = emails.identifier
 
 ),
 

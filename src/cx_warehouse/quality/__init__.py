@@ -1,1 +1,1 @@
-"""Great Expectations over the raw lake and the built marts: the gates before building and before publishing."""
+"""Great Expectations over the raw lake and the built marts: the gates of the warehouse."""

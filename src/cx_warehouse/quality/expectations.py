@@ -1,44 +1,44 @@
-"""Great Expectations on DuckDB, pushed down as SQL: data source, metrics, expectations, and how a suite runs.
+"""Great Expectations on DuckDB, pushed down as SQL: data source, expectations, how a suite runs.
 
-Importing this module imports Great Expectations, which takes seconds: import it inside the function that needs it.
+Importing this module imports Great Expectations, which takes seconds: import it inside the function
+that needs it.
 
-Two things of Great Expectations do not work for us and are replaced here. Its execution engine closes the connection
-before it fetches the result, which DuckDB answers with an error or nothing: ours keeps one connection. Its expectations
-on columns scan the table once each, and fetch examples although nothing is wrong: ours are aggregates that all go
-into one scan, and ask for examples only of a rule that is broken.
+Two things of Great Expectations do not work for us and are replaced here. Its execution engine
+closes the connection before it fetches the result, which DuckDB answers with an error or nothing:
+ours keeps one connection. Its expectations on columns scan the table once each, and fetch examples
+although nothing is wrong: ours are aggregates that all go into one scan, and ask for examples only
+of a rule that is broken.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 # Read when the package is imported: no usage statistics, so nothing of ours needs the network.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
-import duckdb  # noqa: E402
-import great_expectations as gx  # noqa: E402
-import sqlalchemy as sa  # noqa: E402
-from duckdb_sqlalchemy import ConnectionWrapper  # noqa: E402
-from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: E402
-from great_expectations.core.metric_function_types import MetricPartialFunctionTypes  # noqa: E402
-from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: E402
-from great_expectations.datasource.fluent import SQLDatasource  # noqa: E402
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine  # noqa: E402
-from great_expectations.expectations.expectation import BatchExpectation  # noqa: E402
-from great_expectations.expectations.metrics.metric_provider import (  # noqa: E402
+import great_expectations as gx
+import sqlalchemy as sa
+from duckdb_sqlalchemy import ConnectionWrapper
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.datasource.fluent import SQLDatasource
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import (
     metric_partial,
     metric_value,
 )
-from great_expectations.expectations.metrics.table_metric_provider import (  # noqa: E402
+from great_expectations.expectations.metrics.table_metric_provider import (
     TableMetricProvider,
 )
 
-from cx_warehouse.quality.results import Check  # noqa: E402
-from cx_warehouse.quality.rules import (  # noqa: E402
+from cx_warehouse.quality.results import Check
+from cx_warehouse.quality.rules import (
     KeyRule,
     QueryRule,
     RatioRule,
@@ -50,6 +50,11 @@ from cx_warehouse.quality.rules import (  # noqa: E402
     sampling,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import duckdb
+
 AGGREGATE: Final = "table.cx_aggregate"
 FOUND_ROWS: Final = "table.cx_found_rows"
 COLUMNS_SHOWN: Final = 2
@@ -59,7 +64,7 @@ logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
-    """Keeps one connection open, so that results can still be fetched after a query has been run."""
+    """Keeps one connection open, so that results can be fetched after a query has been run."""
 
     _connection: Any = None
 
@@ -78,7 +83,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]
 
 
 class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
-    """An open DuckDB connection as a data source; tables of any schema are reached as query assets."""
+    """An open DuckDB connection as a data source; tables are reached as query assets."""
 
     type: Literal["cx_duckdb"] = "cx_duckdb"
 
@@ -97,11 +102,11 @@ class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
         self._execution_engine.close()
 
     @property
-    def execution_engine_type(self) -> Any:  # noqa: ANN401 - the field `type` hides the builtin
+    def execution_engine_type(self) -> Any:  # noqa: ANN401 - types of an untyped library
         """Our own execution engine."""
         return DuckDBExecutionEngine
 
-    def get_engine(self) -> Any:  # noqa: ANN401 - sqlalchemy's Engine; the base class is untyped
+    def get_engine(self) -> Any:  # noqa: ANN401
         """Return the engine on the one connection."""
         return self._engine
 
@@ -122,7 +127,7 @@ class Aggregate(TableMetricProvider):  # type: ignore[misc]
         domain_type=MetricDomainTypes.TABLE,
     )  # type: ignore[untyped-decorator]
     def _sqlalchemy(
-        cls,  # noqa: N805 - Great Expectations makes it a class method
+        cls,  # noqa: N805 - the library makes it a class method
         execution_engine: DuckDBExecutionEngine,  # noqa: ARG002
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
@@ -140,7 +145,7 @@ class FoundRows(TableMetricProvider):  # type: ignore[misc]
 
     @metric_value(engine=SqlAlchemyExecutionEngine)  # type: ignore[untyped-decorator]
     def _sqlalchemy(
-        cls,  # noqa: N805 - Great Expectations makes it a class method
+        cls,  # noqa: N805
         execution_engine: DuckDBExecutionEngine,
         metric_domain_kwargs: dict[str, Any],  # noqa: ARG002
         metric_value_kwargs: dict[str, Any],
@@ -189,13 +194,13 @@ class ExpectNoRowsToBreakRule(_ExpectNothing):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: Any = None,  # noqa: ANN401 - one of ours
+        execution_engine: Any = None,  # noqa: ANN401
     ) -> dict[str, Any]:
         return self._judged(int(metrics[AGGREGATE]), execution_engine)
 
 
 class ExpectKeyToBeUnique(ExpectNoRowsToBreakRule):
-    """The table's key is unique and not null; what two equal hashes suggest is confirmed on the keys themselves."""
+    """The table's key is unique and not null; what equal hashes suggest is looked up."""
 
     def _judged(self, count: int, engine: DuckDBExecutionEngine) -> dict[str, Any]:
         judged = super()._judged(count, engine)
@@ -214,13 +219,13 @@ class ExpectQueryToFindNothing(_ExpectNothing):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002
-        execution_engine: Any = None,  # noqa: ANN401 - one of ours
+        execution_engine: Any = None,  # noqa: ANN401
     ) -> dict[str, Any]:
         return self._judged(int(metrics[FOUND_ROWS]), execution_engine)
 
 
 class ExpectShareToBeAtLeast(BatchExpectation):  # type: ignore[misc]
-    """An aggregate share of the table lies at or above a floor; null, as of no rows, is no failure."""
+    """A share of the table lies at or above a floor; null, as of no rows, is no failure."""
 
     rule: str
     expression: str
@@ -260,14 +265,15 @@ def _expectation(suite: Suite, rule: Rule, position: int) -> BatchExpectation:
     return kind(rule=rule.name, expression=counting(rule), sample_query=sample, **common)
 
 
-def _failure(outcome: Any) -> str | None:  # noqa: ANN401 - an ExpectationValidationResult
+def _failure(outcome: Any) -> str | None:  # noqa: ANN401
     """Return the first line of what went wrong while a rule was checked, if anything did."""
     information = outcome.exception_info or {}
     if information.get("raised_exception") is False:
         return None
     nested = [value for value in information.values() if isinstance(value, dict)]
     text = str((nested or [information])[0].get("exception_message") or "it raised an error")
-    # SQLAlchemy wraps the driver's sentence in its class name, and adds the statement on further lines.
+    # SQLAlchemy wraps the driver's sentence in its class name, and adds the statement on further
+    # lines.
     telling = [line for line in text.splitlines() if "Error" in line] or [text.splitlines()[0]]
     return telling[0].strip()
 
@@ -282,7 +288,7 @@ def _message(
     if isinstance(rule, RowCountRule):
         return f"{start}: {observed} rows, at least {rule.minimum} expected"
     if isinstance(rule, RatioRule):
-        return f"{start}: {observed}, at least {rule.floor:g} expected"
+        return f"{start}: a share of {observed}, at least {rule.floor:g} expected"
     shown = f", for instance {', '.join(keys)}" if keys else ""
     if isinstance(rule, RowRule) and rule.says is not None:
         return rule.says.format(count=count) + shown
@@ -297,8 +303,9 @@ def _check(suite: Suite, rule: Rule, outcome: Any) -> Check:  # noqa: ANN401
     columns = ", ".join(rule.columns)
     failure = _failure(outcome)
     if failure is not None:
-        message = f"{suite.name}: rule {rule.name} could not be checked: {failure}"
-        return Check(suite.name, rule.name, columns, rule.severity, success=False, message=message)
+        # Whatever it was meant to say: a table that cannot be read is no table to build on.
+        message = f"{suite.name} cannot be checked: {failure}"
+        return Check(suite.name, rule.name, columns, "critical", success=False, message=message)
     found = outcome.result
     count = found.get("unexpected_count")
     keys = tuple(found.get("partial_unexpected_list") or ())

@@ -1,8 +1,8 @@
 """Suites of the marts gate: what no mart may contradict.
 
-To add a mart, give it a line in `KEYS`; rates and shares are then checked by their names. To add a rule, append it to
-the mart's tuple in `RULES`. A rule's SQL may use any column that it names in `columns` (and, for a `QueryRule`,
-`requires`). Rules of marts that are not built do not apply.
+To add a mart, give it a line in `KEYS`; rates and shares are then checked by their names. To add a
+rule, append it to the mart's tuple in `RULES`. A rule's SQL may use any column that it names in
+`columns` (and, for a `QueryRule`, `requires`). Rules of marts that are not built do not apply.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _differs(left: str, right: str) -> str:
 
 
 def _movements_rule() -> QueryRule:
-    """A cancelled order's movements add up to nothing; any other's, to its columns."""
+    """Return the rule that movements add up to their order's columns, to 0 if it is cancelled."""
     expected = ", ".join(
         f"case when is_cancelled then 0 else {column} end as {column}" for column in MONEY
     )
@@ -211,7 +211,7 @@ def _movements_rule() -> QueryRule:
 
 
 def _lines_rule() -> QueryRule:
-    """The lines of an order add up to it, cent by cent; an order without lines keeps its header."""
+    """Return the rule that lines add up to their order; one without lines keeps its header."""
     query = (
         f"with lines as ({_sums_by_order('marts.fct_order_items')})"
         " select lines.order_id from lines"
@@ -243,8 +243,10 @@ def _refunds_rule() -> QueryRule:
 
 def _persons_money_rule() -> QueryRule:
     query = (
-        "with ordered as (select person_id, count(*) as order_count, sum(net_revenue) as net_revenue"
-        " from marts.fct_orders where not is_cancelled and person_id is not null group by person_id)"
+        "with ordered as"
+        " (select person_id, count(*) as order_count, sum(net_revenue) as net_revenue"
+        " from marts.fct_orders where not is_cancelled and person_id is not null"
+        " group by person_id)"
         " select persons.person_id from marts.dim_persons as persons"
         " left join ordered on ordered.person_id = persons.person_id"
         " where coalesce(persons.order_count, 0) is distinct from coalesce(ordered.order_count, 0)"
@@ -411,7 +413,8 @@ def marts_suites(
     Returns
     -------
     list of Suite
-        By table name. Rules whose tables or columns are absent are left out; `unchecked` names them.
+        By table name. Rules whose tables or columns are absent are left out; `unchecked` names
+        them.
     """
     suites = []
     for name in sorted(catalog):
@@ -436,8 +439,8 @@ def unchecked(catalog: Catalog) -> list[tuple[str, Rule, tuple[str, ...]]]:
     Returns
     -------
     list of (str, Rule, tuple of str)
-        `schema.table`, the rule, and the columns that the built mart lacks. A mart without a declared key is listed
-        with a rule that says so.
+        `schema.table`, the rule, and the columns that the built mart lacks. A mart without a
+        declared key is listed with a rule that says so.
     """
     missing: list[tuple[str, Rule, tuple[str, ...]]] = []
     for name in sorted(catalog):
@@ -479,7 +482,7 @@ def _common_rules(name: str, columns: Mapping[str, str]) -> list[Rule]:
 
 
 def _quarantine_rule(source_name: str, table_name: str, share_max: float) -> RowRule:
-    """Return the rule on a raw table's share of quarantined rows; a single bad row never breaks it."""
+    """Return the rule on a table's share of quarantined rows; one bad row never breaks it."""
     is_table = f"source_name = {literal(source_name)} and table_name = {literal(table_name)}"
     sample = (
         "select cast(row_key as varchar) || ' (' || reason_code || ')' as key"
@@ -492,7 +495,7 @@ def _quarantine_rule(source_name: str, table_name: str, share_max: float) -> Row
         sample=sample,
         counted="quarantined_rows",
         says=(
-            f"{source_name}.{table_name}: {{count}} of its rows are quarantined, a larger share than"
-            f" var quarantine_share_max ({share_max:g}) allows"
+            f"{source_name}.{table_name}: {{count}} of its rows are quarantined, a larger share"
+            f" than var quarantine_share_max ({share_max:g}) allows"
         ),
     )

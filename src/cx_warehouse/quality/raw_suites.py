@@ -1,7 +1,8 @@
 """Suites of the raw gate: what a lake must hold to be built from, and what is worth a look.
 
-Only an empty storefront.orders stops here (unreadable files and missing columns stop before a suite can run). Bad rows
-never do: staging puts them in quarantine, and the marts gate stops when they are too many.
+Only an empty storefront.orders stops here (unreadable files and missing columns stop before a suite
+can run). Bad rows never do: staging puts them in quarantine, and the marts gate stops when they are
+too many.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Final
 from cx_warehouse.contract import Table, raw_tables
 from cx_warehouse.quality.rules import RatioRule, RowCountRule, Rule, Suite, quoted
 
-# Newer versions of a row repeat its key, so repeated keys are no error; below this share of distinct keys they look
-# like a delivery that was loaded twice.
+# Newer versions of a row repeat its key, so repeated keys are no error; below this share of
+# distinct keys they look like a delivery that was loaded twice.
 DISTINCT_KEY_SHARE_EXPECTED: Final = 0.5
 
 
@@ -22,8 +23,8 @@ def raw_suites(quarantine_share_max: float) -> list[Suite]:
     Parameters
     ----------
     quarantine_share_max
-        `var quarantine_share_max`: rows without a required value end in quarantine, so a larger share of them is
-        worth a warning.
+        `var quarantine_share_max`: rows without a required value end in quarantine, so a larger
+        share of them is worth a warning.
 
     Returns
     -------
@@ -52,11 +53,11 @@ def _rules(table: Table, quarantine_share_max: float) -> tuple[Rule, ...]:
 
 
 def _distinct_keys(table: Table) -> list[Rule]:
-    """Return a cheap look at how often a single-column key repeats (an estimate within a few per cent)."""
+    """Return a cheap look at how often a single-column key repeats, to a few per cent."""
     if len(table.key) != 1:
         return []
     column = quoted(table.key[0])
-    expression = f"least(1.0, approx_count_distinct({column}) / nullif(count({column}), 0))"
+    expression = f"approx_count_distinct({column}) / nullif(count({column}), 0)"
     return [
         RatioRule("keys_are_mostly_distinct", table.key, expression, DISTINCT_KEY_SHARE_EXPECTED)
     ]

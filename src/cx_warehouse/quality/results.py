@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cx_warehouse.settings import CxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 MESSAGES_SHOWN: Final = 5
 BUILD_FILE_KEY: Final = b"cx_build_file"
@@ -67,7 +69,8 @@ class GateResult:
     gate
         raw or marts.
     run_id
-        Comes from the data that was checked, never from the clock: the lake's fingerprint or the build's id.
+        Comes from the data that was checked, never from the clock: the lake's fingerprint or the
+        build's id.
     checks
         In the order of the suites.
     build_file
@@ -111,10 +114,11 @@ def stop_message(result: GateResult) -> str:
     str
         One line per broken rule, the first five.
     """
-    lines = [check.message for check in result.stops]
+    # Where a table cannot be read, all its rules say the same.
+    lines = list(dict.fromkeys(check.message for check in result.stops))
     shown = lines[:MESSAGES_SHOWN]
     if len(lines) > MESSAGES_SHOWN:
-        shown.append(f"... and {len(lines) - MESSAGES_SHOWN} more rules")
+        shown.append(f"... and {len(lines) - MESSAGES_SHOWN} more")
     return f"the {result.gate} gate stops: " + "\n  ".join(shown)
 
 
@@ -164,7 +168,7 @@ def write_result(folder: Path, result: GateResult) -> Path:
     CxError
         If the file cannot be written.
     """
-    import pyarrow as pa  # noqa: PLC0415 - `cx --help` has no use for it
+    import pyarrow as pa  # noqa: PLC0415 - imported when needed: it is slow
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     types = {
@@ -210,7 +214,7 @@ def read_result(folder: Path, gate: str) -> GateResult | None:
     CxError
         If the file is there but cannot be read.
     """
-    import pyarrow as pa  # noqa: PLC0415 - `cx --help` has no use for it
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     path = result_path(folder, gate)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -30,13 +32,15 @@ class RowRule:
     name
         What holds when the rule does, in snake case; `{name} ({columns})` is what a message says.
     columns
-        Columns of the table that the condition reads; where one is absent the rule is not checked, and says so.
+        Columns of the table that the condition reads; where one is absent the rule is not checked,
+        and says so.
     violation
         SQL condition of a row that breaks the rule.
     severity
         Only `critical` stops a gate.
     sample
-        Query of one column that gives up to three keys to look at; by default the suite's key of such rows.
+        Query of one column that gives up to three keys to look at; by default the suite's key of
+        such rows.
     counted
         Column whose sum over such rows is reported; by default the rows are counted.
     says
@@ -90,8 +94,8 @@ class QueryRule:
     query
         Select of the rows that break the rule; its first column is the key to show.
     requires
-        Columns of other tables that it reads, as `schema.table.column`; while such a table is not built, the rule
-        does not apply.
+        Columns of other tables that it reads, as `schema.table.column`; while such a table is not
+        built, the rule does not apply.
     severity
         Only `critical` stops a gate.
     """
@@ -105,7 +109,7 @@ class QueryRule:
 
 @dataclass(frozen=True)
 class RatioRule:
-    """An aggregate lies at or above a floor (null, as of an empty table, does too); counted in the same scan.
+    """A share lies at or above a floor (so does null, of an empty table); counted in the same scan.
 
     Attributes
     ----------
@@ -198,8 +202,9 @@ def counting(rule: RowRule | KeyRule | RatioRule) -> str:
     Returns
     -------
     str
-        SQL: a number of rows that break the rule, or a share for a `RatioRule`. Repeated keys are told by their
-        64-bit hash, an eighth of the memory of the keys: it can only ever report too many, never too few.
+        SQL: a number of rows that break the rule, or a share for a `RatioRule`. Repeated keys are
+        told by their 64-bit hash, an eighth of the memory of the keys: it can only ever report too
+        many, never too few.
     """
     if isinstance(rule, RatioRule):
         return rule.expression

@@ -1,0 +1,146 @@
+"""The command line `cx`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from cx_warehouse.settings import DEMO_RAW_PATH, CxError, Settings
+
+# Commands import what they need themselves: `cx --help` must not wait for Great Expectations, dbt
+# or DuckDB.
+
+app = typer.Typer(
+    help="Checks a raw lake, builds the customer-experience warehouse from it, and publishes it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+check_app = typer.Typer(help="Run one of the two gates.", no_args_is_help=True)
+app.add_typer(check_app, name="check")
+
+Variables = Annotated[
+    str,
+    typer.Option("--vars", metavar="YAML", help="Override vars of dbt_project.yml, as in dbt."),
+]
+FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")]
+
+
+@app.command()
+def build(variables: Variables = "", *, full_refresh: FullRefresh = False) -> None:
+    """Run the whole chain: raw gate, dbt build, marts gate, publish."""
+    from rich.console import Console  # noqa: PLC0415 - imported when needed: it is slow
+
+    from cx_warehouse.build import build as run  # noqa: PLC0415
+
+    parsed = parse_variables(variables)
+    settings = read_settings()
+    run(settings, parsed, variables, Console(), full_refresh=full_refresh)
+
+
+@check_app.command("raw")
+def check_raw_command(variables: Variables = "") -> None:
+    """Check the raw lake: unreadable files, missing columns, no orders."""
+    from cx_warehouse.quality.gates import check_raw  # noqa: PLC0415
+
+    parsed = parse_variables(variables)
+    settings = read_settings()
+    _tell(check_raw(settings, parsed), settings)
+
+
+@check_app.command("marts")
+def check_marts_command(variables: Variables = "") -> None:
+    """Check the built marts: keys, rates, sums, and how much is in quarantine."""
+    from cx_warehouse.quality.gates import check_marts  # noqa: PLC0415
+
+    parsed = parse_variables(variables)
+    settings = read_settings()
+    _tell(check_marts(settings, parsed), settings)
+
+
+@app.command()
+def publish() -> None:
+    """Publish the build that both gates have passed."""
+    from cx_warehouse.publish import publish as run  # noqa: PLC0415
+
+    settings = read_settings()
+    publication = run(settings)
+    print(f"published {settings.serve_path} -> {publication.serve_file.name}")
+
+
+def parse_variables(text: str) -> dict[str, Any]:
+    """Read `--vars`.
+
+    Parameters
+    ----------
+    text
+        A YAML mapping; empty for none.
+
+    Returns
+    -------
+    dict of str to Any
+        Names and values.
+
+    Raises
+    ------
+    CxError
+        If it is no mapping.
+    """
+    import yaml  # noqa: PLC0415
+
+    try:
+        parsed = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError as error:
+        message = f"--vars: '{text}' is not YAML"
+        raise CxError(message) from error
+    if not isinstance(parsed, dict):
+        message = f"--vars: '{text}' is not a YAML mapping such as '{{as_of: 2024-12-31}}'"
+        raise CxError(message)
+    return {str(name): value for name, value in parsed.items()}
+
+
+def read_settings() -> Settings:
+    """Read the environment, create the warehouse's folder, and warn of the demo key.
+
+    Returns
+    -------
+    Settings
+        Ready to use.
+
+    Raises
+    ------
+    CxError
+        If a variable holds what cannot be used.
+    """
+    settings = Settings.from_environment()
+    settings.create_warehouse_dir()
+    if settings.uses_demo_key and settings.raw_path != DEMO_RAW_PATH:
+        print(
+            "cx: warning: e-mails are hashed with the demo key, which everybody knows;"
+            " set CX_PII_KEY to a secret of your own",
+            file=sys.stderr,
+        )
+    return settings
+
+
+def _tell(result: Any, settings: Settings) -> None:  # noqa: ANN401 - types of an untyped library
+    """Say that a gate has passed, what it warns of, and where the page is."""
+    print(f"the {result.gate} gate passes: {len(result.checks)} rules checked")
+    for check in result.warnings:
+        print(f"  {check.severity}: {check.message}")
+    print(f"page: {settings.validation_dir / 'index.html'}")
+
+
+def main() -> None:
+    """Run `cx`; what the user can put right is one message and exit code 1."""
+    try:
+        app()
+    except CxError as error:
+        print(f"cx: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from cx_warehouse.quality.gates import check_marts, check_raw, quarantine_share_max
+from cx_warehouse.quality.marts_suites import KEYS
+from cx_warehouse.quality.results import GateError, read_result
+from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings
+from small_build import ORDERS, small_settings, write_build, write_orders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST_TWO = "where order_id in ('o-1', 'o-2')"
+
+# What is broken, and what the message must say about it.
+BROKEN = {
+    "repeated key": (
+        "insert into marts.fct_orders from marts.fct_orders where order_id <> 'o-4'",
+        r"marts\.fct_orders: rule key_is_unique \(order_id\) is broken 3 times.* o-1, o-2, o-3",
+    ),
+    "null key": (
+        "insert into marts.fct_refunds values (null, 'o-1', 0)",
+        r"marts\.fct_refunds: rule key_is_unique \(refund_id\) is broken 1 time, .* null",
+    ),
+    "rate above 1": (
+        f"update marts.fct_orders set discount_share = 1.01 {FIRST_TWO}",
+        r"rate_is_between_0_and_1 \(discount_share\) is broken 2 times, for instance o-1, o-2",
+    ),
+    "net sales": (
+        "update marts.fct_orders set net_sales = net_sales + 0.01 where order_id = 'o-1'",
+        r"fct_orders: rule net_sales_is_gross_less_discount is broken 1 time, for instance o-1",
+    ),
+    "net revenue without shipping": (
+        f"update marts.fct_orders set net_revenue = net_revenue - shipping_amount {FIRST_TWO}",
+        r"net_revenue_is_net_sales_less_refunds_plus_charges is broken 2 times.* o-1, o-2",
+    ),
+    "margin": (
+        "update marts.fct_orders set contribution_margin = 99 where order_id = 'o-3'",
+        r"margin_is_revenue_less_costs is broken 1 time, for instance o-3",
+    ),
+    "unknown cost": (
+        "update marts.fct_orders set cost_quality = 'unknown' where order_id = 'o-3'",
+        r"margin_is_null_where_cost_is_unknown \(.*\) is broken 1 time, for instance o-3",
+    ),
+    "lost person": (
+        "delete from marts.dim_persons where person_id in ('p-2', 'p-3')",
+        r"fct_orders: rule person_id_is_in_dim_persons \(person_id\) is broken 2 times.* p-2, p-3",
+    ),
+    "doubled movement": (
+        (
+            "insert into marts.fct_sales_movements"
+            " select 'm-2', * exclude movement_id from marts.fct_sales_movements"
+            " where movement_id = 'm-o-3'"
+        ),
+        r"fct_sales_movements: rule movements_add_up_to_their_order is broken 1 time.* o-3",
+    ),
+    "cancellation that leaves money": (
+        "delete from marts.fct_sales_movements where movement_kind = 'cancellation'",
+        r"movements_add_up_to_their_order is broken 1 time, for instance o-4",
+    ),
+    "order without movements": (
+        "delete from marts.fct_sales_movements where order_id = 'o-1'",
+        r"movements_add_up_to_their_order is broken 1 time, for instance o-1",
+    ),
+    "lost line": (
+        "update marts.fct_order_items set gross_sales = 1, net_sales = 0 where order_id = 'o-1'",
+        r"fct_order_items: rule lines_add_up_to_their_order is broken 1 time, for instance o-1",
+    ),
+    "line without order": (
+        "update marts.fct_order_items set order_id = 'o-9' where order_id = 'o-1'",
+        r"fct_order_items: rule order_id_is_in_fct_orders \(order_id\) is broken 1 time.* o-9",
+    ),
+    "lost refund": (
+        "delete from marts.fct_refunds",
+        r"refunds_add_up_to_their_order .*is broken 1 time, for instance o-2",
+    ),
+    "person's money": (
+        "update marts.dim_persons set net_revenue = 12 where person_id = 'p-3'",
+        r"dim_persons: rule orders_of_a_person_add_up is broken 1 time, for instance p-3",
+    ),
+    "numbered cancellation": (
+        "update marts.fct_orders set person_order_number = 7 where order_id = 'o-4'",
+        r"cancelled_orders_have_no_number .* is broken 1 time, for instance o-4",
+    ),
+    "lost raw row": (
+        (
+            "update quality.dq_row_counts set is_balanced = false, staged_rows = 44"
+            " where table_name = 'events'"
+        ),
+        r"dq_row_counts: rule is_balanced \(is_balanced\) is broken 1 time.* web \| events",
+    ),
+    "quarantine": (
+        (
+            "update quality.dq_row_counts set quarantined_rows = 6, staged_rows = 93"
+            " where table_name = 'orders'"
+        ),
+        (
+            r"storefront\.orders: 6 of its rows are quarantined.*\(0\.05\) allows, for instance"
+            r" bad-1 \(total_mismatch\), bad-2 \(total_mismatch\), bad-3"
+        ),
+    ),
+    "retention above 1": (
+        (
+            "create table marts.fct_cohorts as select date '2024-01-01' as cohort_month,"
+            " 'all' as segment_name, 'all' as segment_value, 0 as period_number, 5 as cohort_size,"
+            " 6 as active_customers, 1.2 :: double as retention_rate, 6 as orders"
+        ),
+        r"fct_cohorts: rule rate_is_between_0_and_1 \(retention_rate\) is broken 1 time",
+    ),
+    "credit that does not add up": (
+        (
+            "create table marts.fct_attribution as select 'o-1' as order_id, 't-' || n as touchpoint_id,"
+            " 'linear' as attribution_model, 0.4 :: double as credit from range(2) as numbers(n)"
+        ),
+        r"credit_of_an_order_adds_up_to_one is broken 1 time, for instance o-1 \| linear",
+    ),
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = small_settings(tmp_path)
+    write_orders(made.raw_path)
+    write_build(made.build_path)
+    return made
+
+
+def page(settings: Settings) -> str:
+    return (settings.validation_dir / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_true_build_passes_and_every_rule_is_named_once(settings):
+    check_raw(settings, {})
+    check_marts(settings, {})
+    results = f"'{settings.validation_dir}/*.parquet'"
+    rows, keys, failed = duckdb.execute(
+        "select count(*), count(distinct (run_id, suite, expectation, column_name)),"
+        f" count(*) filter (where not success) from {results}"
+    ).fetchall()[0]
+    assert rows == keys > 100
+    assert failed == 0
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_marts_that_cannot_be_true_stop(settings, case):
+    change, message = BROKEN[case]
+    write_build(settings.build_path, change=change)
+    with pytest.raises(GateError) as caught:
+        check_marts(settings, {})
+    text = "\n".join(check.message for check in caught.value.result.stops)
+    assert re.search(message, text), text
+
+
+def test_the_message_names_at_most_five_rules_and_counts_the_others(settings):
+    change = "update marts.fct_orders set net_sales = 1, discount_share = 2, item_count = null"
+    change += "; delete from marts.dim_persons"
+    write_build(settings.build_path, change=change)
+    with pytest.raises(GateError) as caught:
+        check_marts(settings, {})
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("the marts gate stops: ")
+    assert len(lines) == 6
+    assert lines[-1].strip() == f"... and {len(caught.value.result.stops) - 5} more"
+
+
+def test_the_result_is_the_same_when_the_gate_runs_again(settings):
+    path = settings.validation_dir / "marts.parquet"
+    check_marts(settings, {})
+    first = path.read_bytes()
+    check_marts(settings, {})
+    assert path.read_bytes() == first
+    found = read_result(settings.validation_dir, "marts")
+    assert found is not None
+    assert found.run_id == "build-1"
+
+
+def test_a_single_quarantined_row_never_stops(settings):
+    change = "update quality.dq_row_counts set raw_rows = 2, staged_rows = 1, quarantined_rows = 1,"
+    change += " duplicate_rows = 0 where table_name = 'orders'"
+    write_build(settings.build_path, change=change)
+    assert check_marts(settings, {}).stops == ()
+
+
+def test_vars_override_how_much_may_be_quarantined(settings):
+    assert quarantine_share_max({}) == 0.05
+    with pytest.raises(GateError, match=r"3 of its rows are quarantined.*\(0\.02\)"):
+        check_marts(settings, {"quarantine_share_max": 0.02})
+    with pytest.raises(CxError, match="quarantine_share_max: 'much' is not a share"):
+        check_marts(settings, {"quarantine_share_max": "much"})
+
+
+def test_equal_hashes_of_different_keys_are_no_repeated_key(settings, monkeypatch):
+    from cx_warehouse.quality import expectations  # noqa: PLC0415 - takes seconds
+
+    monkeypatch.setattr(expectations, "counting", lambda _: "max(1)")
+    rules = {check.expectation: check for check in _all_checks(settings)}
+    assert rules["key_is_unique"].success
+    assert not rules["net_sales_is_gross_less_discount"].success
+
+
+def _all_checks(settings):
+    with pytest.raises(GateError) as caught:
+        check_marts(settings, {})
+    return caught.value.result.checks
+
+
+def test_a_mart_without_declared_key_and_an_absent_column_are_warnings(settings):
+    change = "create table marts.fct_new as select 1 as a;"
+    change += "alter table marts.fct_order_items drop column quantity"
+    write_build(settings.build_path, change=change)
+    warnings = [check.message for check in check_marts(settings, {}).warnings]
+    assert warnings == [
+        "marts.fct_new: rule key_is_declared was not checked: no key is declared",
+        "marts.fct_order_items: rule is_not_negative was not checked: column quantity is absent",
+    ]
+
+
+def test_every_mart_of_the_project_has_a_declared_key():
+    models = {
+        f"{folder}.{path.stem}"
+        for folder in ("marts", "quality")
+        for path in (PROJECT_ROOT / "models" / folder).rglob("*.sql")
+    }
+    assert models - set(KEYS) == set()
+
+
+def test_the_page_escapes_what_the_data_holds_and_loads_nothing(settings):
+    change = "insert into marts.dim_persons (person_id) select '<script>x</script>' from range(2)"
+    write_build(settings.build_path, change=change)
+    with pytest.raises(GateError, match="<script>x</script>"):
+        check_marts(settings, {})
+    html = page(settings)
+    assert "&lt;script&gt;x&lt;/script&gt;" in html
+    assert not re.search(r"<script|<link|<img|src=|href=|https?:|url\(|@import", html)
+    assert "1 rule of 40 stops the build" in html
+
+
+def test_an_incomplete_build_is_one_clear_line(settings):
+    write_build(settings.build_path, change="drop table quality.dq_row_counts")
+    with pytest.raises(CxError, match=r"lacks quality\.dq_row_counts"):
+        check_marts(settings, {})
+    settings.build_path.unlink()
+    with pytest.raises(CxError, match="run `cx build` or `dbt build` first"):
+        check_marts(settings, {})
+
+
+def test_the_build_file_is_free_again_after_the_gate(settings):
+    check_marts(settings, {})
+    with duckdb.connect(settings.build_path) as connection:
+        connection.execute("create table marts.another as select 1 as a")
+
+
+def test_bad_rows_warn_and_never_stop_the_raw_gate(settings):
+    query = ORDERS.replace("'EUR' as", "null :: varchar as").replace("'o-' || n", "'o'")
+    write_orders(settings.raw_path, query)
+    warnings = [check.message for check in check_raw(settings, {}).warnings]
+    assert warnings == [
+        (
+            "raw_storefront.orders: rule required_value_is_given (currency):"
+            " a share of 0, at least 0.95 expected"
+        ),
+        (
+            "raw_storefront.orders: rule keys_are_mostly_distinct (order_id):"
+            " a share of 0.1, at least 0.5 expected"
+        ),
+    ]
+
+
+def test_a_lake_without_orders_stops(settings):
+    write_orders(settings.raw_path, f"{ORDERS} where false")
+    with pytest.raises(GateError, match=r"raw_storefront\.orders: rule has_rows: 0 rows"):
+        check_raw(settings, {})
+
+
+def test_an_unreadable_file_stops_and_is_named_in_the_result(settings):
+    path = write_orders(settings.raw_path)
+    path.write_bytes(b"this is no parquet")
+    with pytest.raises(CxError, match=re.escape(str(path))):
+        check_raw(settings, {})
+    found = read_result(settings.validation_dir, "raw")
+    assert found is not None
+    assert str(path) in found.stops[0].message
+    assert str(path) in page(settings)
+
+
+def test_a_missing_required_column_stops_and_names_file_and_column(settings):
+    path = write_orders(settings.raw_path, ORDERS.replace("'EUR' as currency,", ""))
+    with pytest.raises(CxError, match=rf"{re.escape(str(path))} lacks .* currency"):
+        check_raw(settings, {})
+
+
+def test_a_file_that_breaks_in_the_middle_stops_whatever_its_table(settings, tmp_path):
+    lake = tmp_path / "csv"
+    for table, content in {
+        "storefront/orders": (
+            "order_id,ordered_at,currency,item_total,order_total\no,2024-01-01,EUR,1,1\n"
+        ),
+        "storefront/customers": "customer_id,created_at\nc-1,2024-01-01\nc-2,2024,too,many\n",
+    }.items():
+        (lake / table).mkdir(parents=True)
+        (lake / table / "part.csv").write_text(content)
+    broken = Settings(lake, "csv", settings.warehouse_dir, settings.pii_key)
+    with pytest.raises(GateError, match=r"raw_storefront\.customers cannot be checked") as caught:
+        check_raw(broken, {})
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_nothing_is_sent_to_anybody():
+    from great_expectations.analytics.config import ENV_CONFIG  # noqa: PLC0415 - takes seconds
+
+    from cx_warehouse.quality import expectations  # noqa: PLC0415 - takes seconds
+
+    assert expectations.os.environ["GX_ANALYTICS_ENABLED"] == "false"
+    assert ENV_CONFIG.gx_analytics_enabled is False
