@@ -8,11 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 
-# The tools of this project before those of the user, and this project before another one the shell is set up for.
+# The tools of this project before those of the user, and no other project that the shell is set up for.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export DBT_PROJECT_DIR := $(CURDIR)
-export DBT_PROFILES_DIR := $(CURDIR)
-unexport PYTHONPATH PYTHONHOME DBT_TARGET DBT_PROFILE
+unexport PYTHONPATH PYTHONHOME DBT_PROJECT_DIR DBT_PROFILES_DIR DBT_PROFILE DBT_TARGET DBT_TARGET_PATH DBT_LOG_PATH
 
 # Tests and lint look at the project alone, whatever lake and warehouse the shell points at.
 OWN_SETTINGS := env -u CX_RAW_PATH -u CX_RAW_FORMAT -u CX_WAREHOUSE_DIR -u CX_PII_KEY

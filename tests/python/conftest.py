@@ -1,0 +1,142 @@
+"""Builds lakes and runs the project on them, as a user would: dbt as a process, settings from the environment."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+PROJECT = Path(__file__).resolve().parents[2]
+DBT = Path(sys.executable).parent / "dbt"
+Rows = "Sequence[Mapping[str, Any]]"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A build file and what dbt said while it was built."""
+
+    path: Path
+    output: str
+    succeeded: bool
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        with duckdb.connect(str(self.path), read_only=True) as con:
+            return con.execute(sql).df()
+
+
+class BuildLake(Protocol):
+    def __call__(
+        self,
+        lake: Path,
+        *,
+        vars: dict[str, Any] | None = None,
+        raw_format: str = "parquet",
+        select: str | None = None,
+        command: str = "build",
+        check: bool = True,
+        project: Path = PROJECT,
+        environment: dict[str, str] | None = None,
+    ) -> Warehouse: ...
+
+
+@pytest.fixture(scope="session")
+def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
+    """Run dbt on a lake into a warehouse of its own; one parse cache serves the session."""
+    target = tmp_path_factory.mktemp("target")
+
+    def build(  # noqa: PLR0913
+        lake: Path,
+        *,
+        vars: dict[str, Any] | None = None,  # noqa: A002
+        raw_format: str = "parquet",
+        select: str | None = None,
+        command: str = "build",
+        check: bool = True,
+        project: Path = PROJECT,
+        environment: dict[str, str] | None = None,
+    ) -> Warehouse:
+        folder = tmp_path_factory.mktemp("warehouse")
+        arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(target)]
+        if command == "build":
+            arguments += ["--exclude-resource-type", "unit_test"]
+        if vars:
+            arguments += ["--vars", json.dumps(vars)]
+        if select:
+            arguments += ["--select", select]
+        settings = {
+            "CX_RAW_PATH": str(lake),
+            "CX_RAW_FORMAT": raw_format,
+            "CX_WAREHOUSE_DIR": str(folder),
+            **(environment or {}),
+        }
+        run = subprocess.run(
+            arguments,
+            cwd=project,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = run.stdout + run.stderr
+        if check:
+            assert run.returncode == 0, output[-6000:]
+        return Warehouse(folder / "build.duckdb", output, run.returncode == 0)
+
+    return build
+
+
+def write_table(lake: Path, table: str, rows: Rows, raw_format: str = "parquet") -> Path:
+    """Write rows of `source/table` as one more file; returns its path."""
+    folder = lake / table
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"part-{len(list(folder.iterdir()))}.{raw_format}"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if raw_format == "json":
+        path.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows))
+    elif raw_format == "csv":
+        with path.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, names)
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        pq.write_table(pa.table(columns), path)
+    return path
+
+
+def write_lake(lake: Path, tables: Mapping[str, Rows], raw_format: str = "parquet") -> Path:
+    """Write a lake from rows by `source/table`; returns its root."""
+    for table, rows in tables.items():
+        write_table(lake, table, rows, raw_format)
+    return lake
+
+
+def order(order_id: str, total: float | str = "10.00", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return an order of one amount, as text, that every rule accepts."""
+    return {
+        "order_id": order_id,
+        "ordered_at": "2024-03-01 12:00:00",
+        "currency": "EUR",
+        "item_total": str(total),
+        "order_total": str(total),
+        **more,
+    }
