@@ -52,7 +52,7 @@ lint: install ## Check style, types and architecture without running anything
 	@# repeats them.
 	$(LINT_SETTINGS) dbt --quiet --warn-error --no-partial-parse parse
 	$(LINT_SETTINGS) COLUMNS=200 dbt-bouncer run --show-all-failures
-	$(LINT_SETTINGS) sqlfluff lint --processes 2 models analyses tests/dbt
+	$(LINT_SETTINGS) sqlfluff lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
 bench: install ## Measure a full and a one-day build; ORDERS=... RUNS=... size it

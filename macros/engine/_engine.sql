@@ -27,7 +27,10 @@
 {#- A timestamp in UTC from text (with or without offset) or from a native type; null where it does not cast. -#}
 {% macro utc_timestamp(expression) %}{{ return(adapter.dispatch('utc_timestamp')(expression)) }}{% endmacro %}
 {% macro duckdb__utc_timestamp(expression) -%}
-    timezone('UTC', try_cast({{ expression }} as timestamptz))
+    case
+        when typeof({{ expression }}) = 'TIMESTAMP' then try_cast({{ expression }} as timestamp)
+        else timezone('UTC', try_cast({{ expression }} as timestamptz))
+    end
 {%- endmacro %}
 
 {#- A UTC timestamp as the wall clock of the reporting time zone. -#}
@@ -81,6 +84,10 @@
 {#- Whether a text holds a pattern (regular expression), whatever the case. -#}
 {% macro matches_pattern(text, pattern) %}{{ return(adapter.dispatch('matches_pattern')(text, pattern)) }}{% endmacro %}
 {% macro duckdb__matches_pattern(text, pattern) %}regexp_matches({{ text }}, {{ pattern }}, 'i'){% endmacro %}
+
+{#- Whether a text is a regular expression. -#}
+{% macro is_pattern(text) %}{{ return(adapter.dispatch('is_pattern')(text)) }}{% endmacro %}
+{% macro duckdb__is_pattern(text) %}try(regexp_matches('', {{ text }})) is not null{% endmacro %}
 
 {#- One row per day (date_day) between two date columns of a relation of one row; none where a bound is null. -#}
 {% macro days_between(relation, first, last) %}

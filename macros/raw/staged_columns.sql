@@ -10,7 +10,7 @@
         {%- elif column.meta.personal == 'email' %}
     {{ hash_email(name) }} as {{ name }}_hash,
         {%- elif column.meta.words %}
-    {{ known_word(contract, column) }} as {{ name }},
+    {{ known_word(column) }} as {{ name }},
         {%- elif column.meta.happened == 'later' %}
     {{ known_at_as_of(name, name) }} as {{ name }},
         {%- elif column.meta.dated_by %}
@@ -47,22 +47,26 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- A word of a closed list: as it is when known, by seed value_map (imported by the model) when listed there, else 'other'. -#}
-{% macro known_word(contract, column) -%}
+{#- A word of a closed list: as it is when known, by seed value_map (joined by mapped_words) when listed there, else 'other'. -#}
+{% macro known_word(column) -%}
     case
         when {{ column.name }} is null
             then {{ "'" ~ column.meta.default ~ "'" if column.meta.default else 'cast(null as varchar)' }}
         when lower({{ column.name }}) in ('{{ column.meta.words | join("', '") }}') then lower({{ column.name }})
-        else coalesce(
-            (
-                select max(value_map.value)
-                from value_map
-                where
-                    value_map.table_name = '{{ contract.name }}'
-                    and value_map.column_name = '{{ column.name }}'
-                    and lower(value_map.source_value) = lower({{ column.name }})
-            ),
-            'other'
-        )
+        else coalesce({{ column.name }}_words.mapped_word, 'other')
     end
+{%- endmacro %}
+
+{#- Joins of `value_map` (as the model imports it), one for each closed list of the table. -#}
+{% macro mapped_words(contract, relation='bucketed') -%}
+    {%- for column in contract.columns if column.meta.words %}
+    left join (
+        select
+            lower(source_value) as source_word,
+            max(value) as mapped_word
+        from value_map
+        where table_name = '{{ contract.name }}' and column_name = '{{ column.name }}'
+        group by lower(source_value)
+    ) as {{ column.name }}_words on lower({{ relation }}.{{ column.name }}) = {{ column.name }}_words.source_word
+    {%- endfor %}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- Every contract column cast, and beside what can fail to cast its raw value as <name>__raw. -#}
+{#- Every contract column cast, beside what can fail to cast its raw value as <name>__raw, and the key of the row. -#}
 {% macro typed_columns(contract) %}
     {%- for column in contract.columns %}
         {{ cast_raw(column) }} as {{ column.name }},
@@ -6,6 +6,7 @@
         {{ column.name }} as {{ column.name }}__raw,
         {%- endif %}
     {%- endfor %}
+        {{ raw_row_key(contract) }} as row_key
 {%- endmacro %}
 
 {#- Whether a typed column is null although its raw value holds something. -#}
@@ -25,14 +26,37 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What versions of a row share, as text. -#}
-{% macro row_key(contract) -%}
+{#- What versions of a row share, as text, from raw columns. -#}
+{% macro raw_row_key(contract) -%}
     {%- set parts = [] -%}
     {%- for column in contract.columns if column.name in contract.key -%}
-        {%- do parts.append(typed_text(column)) -%}
+        {%- if column.type == 'string' -%} {%- do parts.append(cast_raw(column)) -%}
+        {%- else -%}
+            {%- do parts.append(
+                'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), '
+                ~ "nullif(trim(cast(" ~ column.name ~ " as varchar)), ''))"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- if parts | length == 1 -%} {{ parts[0] }}
     {%- else -%}
         {%- for part in parts -%} coalesce({{ part }}, ''){{ " || '|' || " if not loop.last }} {%- endfor -%}
     {%- endif -%}
+{%- endmacro %}
+
+{#- CTE of the keys that stand in several rows. It reads the key's columns alone, so that the others are read once. -#}
+{% macro repeated_keys(relation, contract) %}
+repeated_keys as (
+
+    select repeated_key
+    from (select {{ raw_row_key(contract) }} as repeated_key from {{ relation }}) as raw_keys
+    group by repeated_key
+    having count(*) > 1
+
+)
+{%- endmacro %}
+
+{#- Whether further rows share the key of a row of `typed`, or it has none to share. -#}
+{% macro is_repeated() -%}
+    repeated_keys.repeated_key is not null or typed.row_key is null
 {%- endmacro %}

@@ -133,6 +133,8 @@ class DbtBuild:
             command(variables, full_refresh=full_refresh),
             cwd=PROJECT_ROOT,
             env=environment(settings),
+            # Nothing is written to it; that it closes tells dbt that we are gone.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -163,7 +165,7 @@ class DbtBuild:
             If dbt or one of its nodes failed; names the nodes.
         """
         code = self._process.wait()
-        self._reader.join()
+        self._close()
         if code != 0:
             raise CxError(failure_message(self.log, code))
         return self.log
@@ -177,7 +179,13 @@ class DbtBuild:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
         self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def command(variables: str, *, full_refresh: bool) -> list[str]:
@@ -195,8 +203,7 @@ def command(variables: str, *, full_refresh: bool) -> list[str]:
     list of str
         Without unit tests: they test code on rows of their own, not this data.
     """
-    # Not `-m dbt.cli.main`, which warns about a module that is already imported.
-    line = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    line = [sys.executable, "-m", "cx_warehouse.dbt_process"]
     line += ["--log-format", "json", "--log-level-file", "info", "--no-use-colors"]
     line += ["build", "--exclude-resource-type", "unit_test"]
     if full_refresh:
@@ -252,3 +259,32 @@ def failure_message(log: DbtLog, code: int) -> str:
     if skipped:
         shown.append(f"{skipped} node{'' if skipped == 1 else 's'} skipped in consequence")
     return "dbt build failed: " + "\n  ".join(shown)
+
+
+def end_with_parent() -> None:
+    """End this process at once when the one that started it ends, however it was killed.
+
+    Otherwise dbt would go on without anybody reading its log, and keep the build file from the next
+    build. DuckDB takes a sudden end well.
+    """
+
+    def watch() -> None:
+        # Not sys.stdin, whose lock would be held when the interpreter shuts down.
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Run dbt with the arguments of the command line, as the child of a `DbtBuild`."""
+    end_with_parent()
+
+    from dbt.cli.main import cli  # noqa: PLC0415 - slow, and no business of the parent
+
+    cli()
+
+
+if __name__ == "__main__":
+    main()

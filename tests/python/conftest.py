@@ -60,7 +60,7 @@ class BuildLake(Protocol):
 
 @pytest.fixture(scope="session")
 def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
-    """Run dbt on a lake into a warehouse of its own; one parse cache serves the session."""
+    """Run dbt on a lake into a warehouse of its own; one parse cache serves the session, copies have theirs."""
     target = tmp_path_factory.mktemp("target")
 
     def build(  # noqa: PLR0913
@@ -75,7 +75,8 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         environment: dict[str, str] | None = None,
     ) -> Warehouse:
         folder = tmp_path_factory.mktemp("warehouse")
-        arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(target)]
+        cache = target if project == PROJECT else project / "target"
+        arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(cache)]
         if command == "build":
             arguments += ["--exclude-resource-type", "unit_test"]
         if vars:

@@ -246,3 +246,15 @@ def test_dbt_gets_absolute_paths_the_vars_as_given_and_no_unit_tests(settings):
     assert "--full-refresh" not in command("", full_refresh=False)
     with pytest.raises(CxError):
         cli.parse_variables("[")
+
+
+def test_dbt_ends_with_the_process_that_started_it():
+    code = (
+        "import time; from cx_warehouse.dbt_process import end_with_parent\n"
+        "end_with_parent(); print('up', flush=True); time.sleep(60)"
+    )
+    arguments = [sys.executable, "-c", code]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        child.stdin.close()
+        assert child.wait(timeout=10) == 1

@@ -117,7 +117,8 @@ BROKEN = {
     "credit that does not add up": (
         (
             "create table marts.fct_attribution as select 'o-1' as order_id,"
-            " 't-' || n as touchpoint_id, 'linear' as attribution_model, 0.4 :: double as credit from range(2) as numbers(n)"
+            " 't-' || n as touchpoint_id, 'linear' as attribution_model,"
+            " 0.4 :: double as credit from range(2) as numbers(n)"
         ),
         r"credit_of_an_order_adds_up_to_one is broken 1 time, for instance o-1 \| linear",
     ),

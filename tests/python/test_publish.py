@@ -105,6 +105,25 @@ def test_reader_never_fails_and_never_sees_two_builds_at_once(settings, tmp_path
         assert found["builds"] > 3
 
 
+def test_the_link_is_there_at_every_step_of_its_switch(settings, monkeypatch):
+    publish(settings)
+    steps = []
+
+    def watched(original):
+        def run(*arguments, **options):
+            done = original(*arguments, **options)
+            steps.append(settings.serve_path.exists())
+            return done
+
+        return run
+
+    for name in ("symlink_to", "unlink", "replace", "rename"):
+        monkeypatch.setattr(Path, name, watched(getattr(Path, name)))
+    publish(settings)
+    assert len(steps) > 4
+    assert all(steps)
+
+
 def test_comments_constraints_and_rows_are_kept(settings):
     publish(settings)
     with duckdb.connect(settings.serve_path, read_only=True) as connection:

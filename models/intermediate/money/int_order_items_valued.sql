@@ -33,18 +33,18 @@ lines as (
         product_id,
         quantity,
         unit_cost,
-        cast(quantity * unit_price as double) as line_total,
-        coalesce(discount_amount, 0) as line_discount
+        cast(quantity as double) * cast(unit_price as double) as line_total,
+        cast(coalesce(discount_amount, 0) as double) as line_discount
     from order_items
 
 ),
 
-order_sums as (
+line_sums as (
 
     select
         order_id,
         sum(line_total) as line_total,
-        cast(sum(quantity) as double) as quantity,
+        sum(cast(quantity as double)) as quantity,
         sum(line_discount) as line_discount,
         count(*) as line_count
     from lines
@@ -52,31 +52,49 @@ order_sums as (
 
 ),
 
--- gross by quantity x price (all 0: by quantity, then equally)
+-- gross is shared out by quantity x price (all 0: by quantity, then equally), discount by the lines' own discounts
+-- when they add up to the header's, else by gross
+headers as (
+
+    select
+        orders.order_id,
+        orders.gross_sales as order_gross,
+        orders.discount_amount as order_discount,
+        case
+            when line_sums.line_total <> 0 then 'price'
+            when line_sums.quantity <> 0 then 'quantity'
+            else 'equally'
+        end as weighed_by,
+        case
+            when line_sums.line_total <> 0 then line_sums.line_total
+            when line_sums.quantity <> 0 then line_sums.quantity
+            else line_sums.line_count
+        end as gross_weight_sum,
+        line_sums.line_discount as own_discount_sum,
+        line_sums.line_discount <> 0
+        and abs(line_sums.line_discount - cast(orders.original_discount as double))
+        <= {{ var('money_tolerance') }} + 0.000001 as has_own_discounts
+    from line_sums
+    inner join orders on line_sums.order_id = orders.order_id
+
+),
+
 weighed as (
 
     select
         lines.*,
-        orders.gross_sales as order_gross,
-        orders.discount_amount as order_discount,
-        case
-            when order_sums.line_total <> 0 then lines.line_total
-            when order_sums.quantity <> 0 then cast(lines.quantity as double)
-            else 1.0
-        end as gross_weight,
-        case
-            when order_sums.line_total <> 0 then order_sums.line_total
-            when order_sums.quantity <> 0 then order_sums.quantity
-            else cast(order_sums.line_count as double)
-        end as gross_weight_sum,
-        -- discount by the lines' own discounts when they add up to the header's, else by gross
-        order_sums.line_discount <> 0
-        and abs(order_sums.line_discount - orders.original_discount) <= {{ var('money_tolerance') }}
-            as has_own_discounts,
-        cast(order_sums.line_discount as double) as own_discount_sum
+        headers.order_gross,
+        headers.order_discount,
+        headers.gross_weight_sum,
+        headers.own_discount_sum,
+        headers.has_own_discounts,
+        case headers.weighed_by
+            when 'price' then lines.line_total
+            when 'quantity' then cast(lines.quantity as double)
+            else 1
+        end as gross_weight
     from lines
-    inner join order_sums on lines.order_id = order_sums.order_id
-    inner join orders on lines.order_id = orders.order_id
+    inner join headers on lines.order_id = headers.order_id
 
 ),
 
@@ -84,7 +102,7 @@ shared as (
 
     select
         *,
-        case when has_own_discounts then cast(line_discount as double) else gross_weight end as discount_weight,
+        case when has_own_discounts then line_discount else gross_weight end as discount_weight,
         {{ to_cents('order_gross * (gross_weight / gross_weight_sum)') }} as gross_part,
         {{ to_cents(
             'order_discount * case when has_own_discounts then line_discount / own_discount_sum'
@@ -121,8 +139,10 @@ costed as (
         allocated.*,
         products.category,
         case
-            when allocated.unit_cost is not null then cast(allocated.unit_cost * allocated.quantity as double)
-            when products.unit_cost is not null then cast(products.unit_cost * allocated.quantity as double)
+            when allocated.unit_cost is not null 
+                then cast(allocated.unit_cost as double) * cast(allocated.quantity as double)
+            when products.unit_cost is not null 
+                then cast(products.unit_cost as double) * cast(allocated.quantity as double)
             else coalesce(category_share.value, default_share.value) * allocated.gross_sales
         end as line_cost,
         case

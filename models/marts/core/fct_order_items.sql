@@ -68,10 +68,10 @@ order_sums as (
 ),
 
 -- by net sales (0: by gross)
-weighed as (
+headers as (
 
     select
-        order_items.*,
+        orders.order_id,
         orders.shipping_amount as order_shipping,
         orders.other_amount as order_other,
         orders.payment_fee as order_payment_fee,
@@ -79,19 +79,39 @@ weighed as (
         coalesce(order_refunds.spread_refund, 0) as order_refund,
         orders.is_fee_assumed,
         case
-            when order_sums.net_sales <> 0 then cast(order_items.net_sales as double)
-            when order_sums.gross_sales <> 0 then cast(order_items.gross_sales as double)
-            else order_items.gross_weight
-        end as weight,
+            when order_sums.net_sales <> 0 then 'net'
+            when order_sums.gross_sales <> 0 then 'gross'
+            else 'price'
+        end as weighed_by,
         case
             when order_sums.net_sales <> 0 then order_sums.net_sales
             when order_sums.gross_sales <> 0 then order_sums.gross_sales
             else order_sums.gross_weight
         end as weight_sum
+    from order_sums
+    inner join orders on order_sums.order_id = orders.order_id
+    left join order_refunds on order_sums.order_id = order_refunds.order_id
+
+),
+
+weighed as (
+
+    select
+        order_items.*,
+        headers.order_shipping,
+        headers.order_other,
+        headers.order_payment_fee,
+        headers.order_fulfilment_cost,
+        headers.order_refund,
+        headers.is_fee_assumed,
+        headers.weight_sum,
+        case headers.weighed_by
+            when 'net' then cast(order_items.net_sales as double)
+            when 'gross' then cast(order_items.gross_sales as double)
+            else order_items.gross_weight
+        end as weight
     from order_items
-    inner join orders on order_items.order_id = orders.order_id
-    inner join order_sums on order_items.order_id = order_sums.order_id
-    left join order_refunds on order_items.order_id = order_refunds.order_id
+    inner join headers on order_items.order_id = headers.order_id
 
 ),
 

@@ -1,12 +1,6 @@
 {% set contract = raw_contract('email', 'email_events') %}
 
-with raw_rows as (
-
-    select * from {{ source('email', 'email_events') }}
-
-),
-
-value_map as (
+with value_map as (
 
     select * from {{ ref('value_map') }}
 
@@ -16,18 +10,21 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from raw_rows
+    from {{ source('email', 'email_events') }}
 
 ),
+
+{{ repeated_keys(source('email', 'email_events'), contract) }},
 
 judged as (
 
     select
-        *,
+        typed.*,
         {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
-        {{ row_key(contract) }} as row_key
+        {{ is_repeated() }} as is_repeated
     from typed
+    left join repeated_keys on typed.row_key = repeated_keys.repeated_key
 
 ),
 
@@ -38,6 +35,7 @@ final as (
     select
         {{ staged_columns(contract) }}
     from bucketed
+    {{ mapped_words(contract) }}
 
 )
 

@@ -7,14 +7,13 @@
     'order_total differs from the sum of its parts',
 ] %}
 {% set status_column = contract.columns | selectattr('name', 'equalto', 'status') | first %}
+{% set status = known_word(status_column) %}
+{% if var('as_of') %}
+    {#- a cancellation that lies after as_of has not happened yet -#}
+    {% set status = "case when cancelled_at > " ~ moment(var('as_of')) ~ " then 'placed' else " ~ status ~ " end" %}
+{% endif %}
 
-with raw_rows as (
-
-    select * from {{ source('storefront', 'orders') }}
-
-),
-
-value_map as (
+with value_map as (
 
     select * from {{ ref('value_map') }}
 
@@ -24,45 +23,32 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from raw_rows
+    from {{ source('storefront', 'orders') }}
 
 ),
+
+{{ repeated_keys(source('storefront', 'orders'), contract) }},
 
 judged as (
 
     select
-        *,
+        typed.*,
         {{ row_reason(contract, more=[total_mismatch]) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
-        {{ row_key(contract) }} as row_key
+        {{ is_repeated() }} as is_repeated
     from typed
+    left join repeated_keys on typed.row_key = repeated_keys.repeated_key
 
 ),
 
 {{ bucketed_rows(contract) }},
 
-dated as (
-
-    select
-        *,
-        -- a cancellation that lies after as_of has not happened yet
-        {% if var('as_of') -%}
-        case
-            when cancelled_at > {{ moment(var('as_of')) }} then 'placed'
-            else {{ known_word(contract, status_column) }}
-        end as status_at_as_of
-        {%- else -%}
-        {{ known_word(contract, status_column) }} as status_at_as_of
-        {%- endif %}
-    from bucketed
-
-),
-
 final as (
 
     select
-        {{ staged_columns(contract, {'status': 'status_at_as_of'}) }}
-    from dated
+        {{ staged_columns(contract, {'status': status}) }}
+    from bucketed
+    {{ mapped_words(contract) }}
 
 )
 

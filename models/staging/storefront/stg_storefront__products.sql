@@ -1,27 +1,24 @@
 {% set contract = raw_contract('storefront', 'products') %}
 
-with raw_rows as (
-
-    select * from {{ source('storefront', 'products') }}
-
-),
-
-typed as (
+with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from raw_rows
+    from {{ source('storefront', 'products') }}
 
 ),
+
+{{ repeated_keys(source('storefront', 'products'), contract) }},
 
 judged as (
 
     select
-        *,
+        typed.*,
         {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
-        {{ row_key(contract) }} as row_key
+        {{ is_repeated() }} as is_repeated
     from typed
+    left join repeated_keys on typed.row_key = repeated_keys.repeated_key
 
 ),
 

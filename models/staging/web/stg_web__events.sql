@@ -9,13 +9,7 @@
                 else 'staged'
             end{% endset %}
 
-with raw_rows as (
-
-    select * from {{ source('web', 'events') }}
-
-),
-
-traffic_rules as (
+with traffic_rules as (
 
     select * from {{ ref('traffic_rules') }}
 
@@ -35,7 +29,7 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from raw_rows
+    from {{ source('web', 'events') }}
 
 ),
 
@@ -72,6 +66,8 @@ excluded_devices as (
 
 ),
 
+{{ repeated_keys(source('web', 'events'), contract) }},
+
 judged as (
 
     select
@@ -80,8 +76,9 @@ judged as (
         coalesce(event_names.is_interaction, false) as is_interaction,
         {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
-        {{ row_key(contract) }} as row_key
+        {{ is_repeated() }} as is_repeated
     from typed
+    left join repeated_keys on typed.row_key = repeated_keys.repeated_key
     left join event_names on lower(typed.event_name) = lower(event_names.source_name)
 
 ),

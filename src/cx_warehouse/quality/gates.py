@@ -10,7 +10,7 @@ import duckdb
 import yaml
 
 from cx_warehouse.lake import register_lake
-from cx_warehouse.quality.marts_suites import KEYS, Catalog, marts_suites, unchecked
+from cx_warehouse.quality.marts_suites import Catalog, marts_suites, unchecked
 from cx_warehouse.quality.raw_suites import raw_suites
 from cx_warehouse.quality.report import write_report
 from cx_warehouse.quality.results import (
@@ -341,17 +341,3 @@ def _judged(settings: Settings, result: GateResult) -> GateResult:
     if result.stops:
         raise GateError(result)
     return result
-
-
-__all__ = [
-    "KEYS",
-    "build_id",
-    "check_marts",
-    "check_raw",
-    "has_orders",
-    "in_use_message",
-    "open_build",
-    "open_lake",
-    "quarantine_share_max",
-    "read_catalog",
-]

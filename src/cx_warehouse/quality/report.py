@@ -168,7 +168,7 @@ def _finding(check: Check) -> str:
     word = VERDICTS[check.severity]
     return (
         f'<li class="{escape(check.severity)}"><span class="verdict">{word}</span>'
-        f" {check.message}</li>\n"
+        f" {escape(check.message)}</li>\n"
     )
 
 

@@ -1,0 +1,70 @@
+{#- Stops the build where rows of a seed cannot mean what they say, with a message that names the seed, each such row as it
+    stands in the file, and what is wrong with it. It runs right after the seed, before anything reads it.
+      rules        what is said of a row that breaks it: the condition that must be true (null is not)
+      names        columns that hold a name in lower_snake_case
+      patterns     columns that hold a regular expression
+      closed_list  columns that name a raw table, one of its columns with a closed list, and a word of that list or other
+      unique_by    expressions that no two rows share -#}
+{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], unique_by=[]) %}
+{%- set columns = adapter.get_columns_in_relation(model) -%}
+{%- set lists = [] -%}
+{%- set words = [] -%}
+{%- for table in (graph.sources.values() if execute else []) -%}
+    {%- for column in table.columns.values() if column.config.meta.words -%}
+        {%- do lists.append(table.name ~ '.' ~ column.name) -%}
+        {%- for word in column.config.meta.words + ['other'] -%}
+            {%- do words.append(table.name ~ '.' ~ column.name ~ '=' ~ word) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endfor -%}
+
+with judged as (
+
+    select
+        concat_ws(','
+            {%- for column in columns %}, coalesce(cast({{ column.name }} as varchar), ''){% endfor -%}
+        ) as row_text,
+        case
+            {%- for column in columns if column.is_string() and column.name not in patterns %}
+            when {{ column.name }} <> trim({{ column.name }})
+                then '{{ column.name }} begins or ends with a blank'
+            {%- endfor %}
+            {%- if closed_list %}
+            {%- set list = closed_list[:2] | join(" || '.' || ") %}
+            when coalesce({{ list }}, '') not in ('{{ lists | join("', '") }}')
+                then '{{ closed_list[:2] | join(' and ') }} name no column with a closed list'
+            when coalesce({{ list }} || '=' || {{ closed_list[2] }}, '') not in ('{{ words | join("', '") }}')
+                then '{{ closed_list[2] }} is no word of that list'
+            {%- endif %}
+            {%- for name in names %}
+            when not coalesce({{ matches_pattern(name, "'^[a-z][a-z0-9_]*$'") }} and {{ name }} = lower({{ name }}), false)
+                then '{{ name }} is no name in lower_snake_case'
+            {%- endfor %}
+            {%- for pattern in patterns %}
+            when not {{ is_pattern(pattern) }} then '{{ pattern }} is no regular expression'
+            {%- endfor %}
+            {%- for mistake, condition in rules.items() %}
+            when not coalesce({{ condition }}, false) then '{{ mistake }}'
+            {%- endfor %}
+            {%- if unique_by %}
+            when count(*) over (partition by {{ unique_by | join(', ') }}) > 1
+                then 'another row has the same {{ unique_by | join(', ') }}'
+            {%- endif %}
+        end as mistake
+    from {{ model }}
+
+),
+
+report as (
+
+    select string_agg(row_text || ': ' || mistake, '; ' order by row_text) as mistakes
+    from judged
+    where mistake is not null
+
+)
+
+select mistakes
+from report
+where {{ stop_with("'seed " ~ model.identifier ~ ": ' || mistakes") }}
+
+{% endtest %}

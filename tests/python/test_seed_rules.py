@@ -1,0 +1,179 @@
+"""A typo in a seed stops the build with a message that names the row, before anything reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, BuildLake, Warehouse, order, write_lake
+
+# seed, row as it stands in the file, what the message says of it
+TYPOS = [
+    (
+        "value_map",
+        "ordres,status,open,placed",
+        "table_name and column_name name no column with a closed list",
+    ),
+    (
+        "value_map",
+        "orders,country,UK,GB",
+        "table_name and column_name name no column with a closed list",
+    ),
+    (
+        "value_map",
+        "orders,,open,placed",
+        "table_name and column_name name no column with a closed list",
+    ),
+    ("value_map", "orders,status,sent,shiped", "value is no word of that list"),
+    ("value_map", "orders,status,gone,", "value is no word of that list"),
+    ("value_map", "tickets,channel,in person,other", ""),
+    ("value_map", "orders,status,,placed", "source_value is empty"),
+    ("value_map", "orders,status,late ,placed", "source_value begins or ends with a blank"),
+    (
+        "value_map",
+        "orders,status,Pending,paid",
+        "another row has the same table_name, column_name, lower(source_value)",
+    ),
+    ("traffic_rules", "agent,bot", "field is none of user_agent, page_url, anonymous_id"),
+    ("traffic_rules", ",bot", "field is none of user_agent, page_url, anonymous_id"),
+    ("traffic_rules", "page_url,", "pattern is no regular expression"),
+    ("traffic_rules", "page_url,/(admin", "pattern is no regular expression"),
+    ("traffic_rules", "page_url, /preview ", ""),
+    ("event_names", "View_Item,product_view,false", "another row has the same lower(source_name)"),
+    ("event_names", ",product_view,false", "source_name is empty"),
+    ("event_names", "zoomed,,true", "event_name is no name in lower_snake_case"),
+    ("event_names", "zoomed_in,zoomedIn,true", "event_name is no name in lower_snake_case"),
+    ("event_names", "zoomed out,zoomed out,true", "event_name is no name in lower_snake_case"),
+    ("event_names", "swiped,swiped,", "is_interaction is empty"),
+    ("event_names", "3d_view,model_viewed_3d,true", ""),
+    (
+        "identity_exclusions",
+        "customer,c-1,,",
+        "identifier_kind is none of customer_id, email_hash, anonymous_id",
+    ),
+    ("identity_exclusions", "customer_id,,,", "identifier is empty"),
+    (
+        "identity_exclusions",
+        "customer_id,c-2,email_hash,",
+        "linked_kind and linked_identifier are not both given or both empty",
+    ),
+    (
+        "identity_exclusions",
+        "customer_id,c-3,,abc",
+        "linked_kind and linked_identifier are not both given or both empty",
+    ),
+    (
+        "identity_exclusions",
+        "customer_id,c-4,email,abc",
+        "linked_kind is none of customer_id, email_hash, anonymous_id",
+    ),
+    ("identity_exclusions", "customer_id,c-5,email_hash,abc", ""),
+    ("identity_exclusions", "anonymous_id,a-1,,", ""),
+    ("cost_assumptions", "cost_of_good_share,Toys,0.5", "cost_kind is none of cost_of_goods_share"),
+    ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
+    ("cost_assumptions", "cost_of_goods_share,Games,", "value is not between 0 and 1"),
+    ("cost_assumptions", "cost_of_goods_share,,0.5", "another row has the same cost_kind, category"),
+    ("cost_assumptions", "cost_of_goods_share,,0.6", "another row has the same cost_kind, category"),
+    ("cost_assumptions", "cost_of_goods_share,Garden,0.6", ""),
+]
+SEEDS = sorted({seed for seed, _, _ in TYPOS})
+
+
+def copied_project(folder: Path) -> Path:
+    """Return a project whose seeds may be changed; all else is the original."""
+    for name in ("dbt_project.yml", "profiles.yml", "models", "macros"):
+        (folder / name).symlink_to(PROJECT / name)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "dbt").symlink_to(PROJECT / "tests" / "dbt")
+    (folder / "seeds").mkdir()
+    for path in (PROJECT / "seeds").iterdir():
+        (folder / "seeds" / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lake(tmp_path_factory.mktemp("lake"), {"storefront/orders": [order("o-1")]})
+
+
+@pytest.fixture(scope="module")
+def misspelt(
+    tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake, lake: Path
+) -> Warehouse:
+    """Build with all typos at once: the message of a seed names every row."""
+    project = copied_project(tmp_path_factory.mktemp("misspelt"))
+    for seed, row, _ in TYPOS:
+        with (project / "seeds" / f"{seed}.csv").open("a") as file:
+            file.write(row + "\n")
+    return build_lake(lake, project=project, check=False)
+
+
+def message(warehouse: Warehouse, seed: str) -> str:
+    found = [line for line in warehouse.output.splitlines() if f"seed {seed}: " in line]
+    assert found, warehouse.output
+    return found[0]
+
+
+@pytest.mark.parametrize(("seed", "row", "mistake"), TYPOS, ids=lambda text: text)
+def test_each_row_with_a_typo_is_named_and_no_other_row_is(
+    misspelt: Warehouse, seed: str, row: str, mistake: str
+) -> None:
+    if mistake:
+        assert f"{row}: {mistake}" in message(misspelt, seed)
+    else:
+        assert f"{row}:" not in misspelt.output
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rows_that_ship_are_not_named(misspelt: Warehouse, seed: str) -> None:
+    named = message(misspelt, seed).count("; ") + 1
+    # the row that ships and the row that repeats it are both named
+    repeats = {"value_map": 1, "event_names": 1}.get(seed, 0)
+    assert named == sum(bool(typo) for name, _, typo in TYPOS if name == seed) + repeats
+
+
+def test_nothing_that_reads_the_seed_is_built(misspelt: Warehouse) -> None:
+    assert not misspelt.succeeded
+    assert "Traceback" not in misspelt.output
+    tables = misspelt.query("select table_name from duckdb_tables() where schema_name <> 'seeds'")
+    assert ("stg_storefront__products",) in tables
+    assert not {("stg_storefront__orders",), ("stg_web__events",), ("fct_orders",)} & set(tables)
+
+
+def test_a_value_of_another_type_is_named_with_its_line(
+    tmp_path: Path, build_lake: BuildLake, lake: Path
+) -> None:
+    typos = {
+        "cost_assumptions": "cost_of_goods_share,Toys,half",
+        "event_names": "zoomed,zoomed,ture",
+    }
+    project = copied_project(tmp_path)
+    for seed, row in typos.items():
+        with (project / "seeds" / f"{seed}.csv").open("a") as file:
+            file.write(row + "\n")
+    output = build_lake(
+        lake, project=project, command="seed", select=" ".join(typos), check=False
+    ).output
+    for seed, row in typos.items():
+        lines = (project / "seeds" / f"{seed}.csv").read_text().splitlines()
+        assert f"{seed}.csv" in output
+        assert f"Line: {len(lines)}" in output
+        assert f"Original Line: {row}" in output
+
+
+def test_seeds_without_rows_and_with_crlf_are_read_like_any_other(
+    tmp_path: Path, build_lake: BuildLake, lake: Path
+) -> None:
+    project = copied_project(tmp_path)
+    counts = {}
+    for index, seed in enumerate(SEEDS):
+        file = project / "seeds" / f"{seed}.csv"
+        lines = file.read_text().splitlines() if index % 2 else file.read_text().splitlines()[:1]
+        file.write_bytes("".join(line + "\r\n" for line in lines).encode())
+        counts[seed] = len(lines) - 1
+    warehouse = build_lake(lake, project=project, select="resource_type:seed")
+    for seed, count in counts.items():
+        assert warehouse.query(f"select count(*) from seeds.{seed}") == [(count,)]
+    assert warehouse.query(
+        "select count(*) from seeds.traffic_rules where pattern like '%' || chr(13)"
+    ) == [(0,)]
