@@ -1,4 +1,4 @@
-"""Builds lakes and runs the project on them, as a user would: dbt as a process, settings from the environment."""
+"""Builds lakes and runs the project on them as a user would: dbt as a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence  # noqa: F401
 
     import pandas as pd
 
@@ -42,13 +42,21 @@ class Warehouse:
         with duckdb.connect(str(self.path), read_only=True) as con:
             return con.execute(sql).df()
 
+    def public_rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the sorted rows of every mart and quality table."""
+        tables = self.query(
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where schema_name in ('marts', 'quality')"
+        )
+        return {name: self.query(f"select * from {name} order by all") for (name,) in tables}
+
 
 class BuildLake(Protocol):
-    def __call__(
+    def __call__(  # noqa: PLR0913
         self,
         lake: Path,
         *,
-        vars: dict[str, Any] | None = None,
+        vars: dict[str, Any] | None = None,  # noqa: A002
         raw_format: str = "parquet",
         select: str | None = None,
         command: str = "build",
@@ -60,7 +68,7 @@ class BuildLake(Protocol):
 
 @pytest.fixture(scope="session")
 def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
-    """Run dbt on a lake into a warehouse of its own; one parse cache serves the session, copies have theirs."""
+    """Run dbt on a lake into a warehouse of its own; a project is parsed once in a session."""
     target = tmp_path_factory.mktemp("target")
 
     def build(  # noqa: PLR0913
@@ -131,7 +139,7 @@ def write_lake(lake: Path, tables: Mapping[str, Rows], raw_format: str = "parque
     return lake
 
 
-def order(order_id: str, total: float | str = "10.00", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def order(order_id: str, total: float | str = "10.00", **more: Any) -> dict[str, Any]:
     """Return an order of one amount, as text, that every rule accepts."""
     return {
         "order_id": order_id,
