@@ -55,7 +55,7 @@ lint: install ## Check style, types and architecture without running anything
 	$(LINT_SETTINGS) sqlfluff lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
-bench: install ## Measure a full and a one-day build; ORDERS=... RUNS=... size it
+bench: install ## Measure a full build against copying its raw tables; ORDERS=... RUNS=... size it
 	python benchmarks/bench.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: clean

@@ -13,10 +13,10 @@ import pytest
 from conftest import BuildLake, Warehouse, order, write_lake, write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 AT = "2024-03-01 12:00:00"
-EURO = {"base_currency": "EUR"}
 
 # One lake of many peculiarities, everything text. Files below write the same rows in other ways.
 ORDERS = [
@@ -128,66 +128,334 @@ def json_files(root: Path) -> Path:
     return root
 
 
-# file below storefront/orders, rows of it, columns written in their own way
-TYPED_ORDERS = [
-    (
-        "year=2024/currency=USD/a.parquet",
-        "order_id = 'o-1'",
-        "customer_id::bigint as customer_id, item_total::double as item_total,"
-        " order_total::double as order_total, ordered_at::timestamp as ordered_at",
-    ),
-    (
-        "year=2024/b.parquet",
-        "order_id = 'o-2'",
-        "customer_id::double as customer_id, item_total::integer as item_total,"
-        " order_total::decimal(9, 0) as order_total, ordered_at::timestamptz as ordered_at",
-    ),
-    (
-        "deep/er/still/c.parquet",
-        "order_id = 'o-3'",
-        "customer_id || '.0' as \"CUSTOMER_ID\", item_total::decimal(9, 2) as item_total,"
-        " order_total::decimal(30, 10) as order_total,"
-        " '2024-03-04T01:59:59.123456+02:00' as ordered_at",
-    ),
-    (
-        "d.parquet",
-        "order_id = 'o-4'",
-        "item_total, order_total, customer_id, ordered_at::date as ordered_at,"
-        " points::integer as points",
-    ),
-    ("z.parquet", "updated_at < '2024-03-02'", "updated_at::timestamp as updated_at"),
-    ("y.parquet", "updated_at > '2024-03-02'", "updated_at || '+00:00' as updated_at"),
-    ("x.parquet", "order_id in ('o-guest', 'o-nobody')", "points::double as points"),
-    ("w.parquet", "order_id = 'o-twice'", "customer_id::float as customer_id"),
-    ("empty.parquet", "false", "customer_id::bigint as customer_id"),
-]
+# file below storefront/orders: what it holds of the view `orders`
+TYPED_ORDERS = {
+    "year=2024/currency=USD/a.parquet": """
+        select * exclude (email, points) replace (
+            customer_id::bigint as customer_id, item_total::double as item_total,
+            order_total::double as order_total, ordered_at::timestamp as ordered_at
+        ) from orders where order_id = 'o-1'""",
+    "year=2024/b.parquet": """
+        select order_total::decimal(9, 0) as order_total, * exclude (order_total, email) replace (
+            customer_id::double as customer_id, item_total::integer as item_total,
+            ordered_at::timestamptz as ordered_at
+        ) from orders where order_id = 'o-2'""",
+    "deep/er/still/c.parquet": """
+        select customer_id || '.0' as "Customer_ID", * exclude (customer_id, points) replace (
+            item_total::decimal(9, 2) as item_total, order_total::decimal(30, 10) as order_total,
+            '2024-03-04T01:59:59.123456+02:00' as ordered_at
+        ) from orders where order_id = 'o-3'""",
+    "d.parquet": """
+        select points::integer as points, * exclude (points) replace (ordered_at::date as ordered_at)
+        from orders where order_id = 'o-4'""",
+    "w.parquet": """
+        select * replace (customer_id::float as customer_id)
+        from orders where order_id = 'o-twice'""",
+    "x.parquet": """
+        select * exclude (customer_id) replace (
+            points::double as points, cancelled_at::timestamp_ns as cancelled_at,
+            item_total::hugeint as item_total
+        ) from orders where order_id in ('o-guest', 'o-nobody')""",
+    "y.parquet": """
+        select * replace (updated_at || '+00:00' as updated_at)
+        from orders where updated_at > '2024-03-02'""",
+    "z.parquet": """
+        select * exclude (sales_channel) replace (
+            updated_at::timestamp_ms as updated_at, order_total::smallint as order_total
+        ) from orders where updated_at < '2024-03-02'""",
+    "empty.parquet": """
+        select * replace (customer_id::bigint as customer_id) from orders where false""",
+}
+# an event's columns, cast where all of them cast
+TYPED_EVENTS = {
+    "a/typed.parquet": """
+        select * exclude (items, properties) replace (
+            quantity::integer as quantity, load_time_ms::float as load_time_ms,
+            anonymous_id::bigint as anonymous_id, occurred_at::timestamptz as occurred_at
+        ) from events where event_id not like 'e-odd%'""",
+    "text.parquet": "select * from events where event_id like 'e-odd%'",
+}
 
 
 def typed_files(root: Path) -> Path:
-    """Write Parquet files of different columns, types and places, none of them like the next."""
-    write_lake(root, {table: rows for table, rows in LAKE.items() if not table.endswith("orders")})
-    source = write_lake(root / "text", {"orders": ORDERS}) / "orders" / "part-0.parquet"
-    folder = root / "storefront" / "orders"
+    """Write Parquet files of different columns, types and places, no two of them alike."""
+    source = text_files(root / "text")
+    lake = root / "lake"
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
-        for name, rows, columns in TYPED_ORDERS:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            absent = [
-                column
-                for column in ("customer_id", "updated_at", "points", "status", "sales_channel")
-                if column not in columns.lower()
-                and not con.execute(
-                    f"select count({column}) from '{source}' where {rows}"
-                ).fetchone()[0]
-            ]
-            con.execute(
-                f"copy (select {columns}, * exclude (dummy) from"
-                f" (select {select_others(columns, absent)}, 1 as dummy from '{source}')"
-                f" where {rows}) to '{folder / name}' (format parquet)"
-            )
-    return root
+        for table, files in (
+            ("storefront/orders", TYPED_ORDERS),
+            ("web/events", TYPED_EVENTS),
+            ("storefront/products", {"p.parquet": "select * from products"}),
+            (
+                "storefront/order_items",
+                {
+                    "x=1/y=2/i.parquet": "select * replace (order_item_id::integer as order_item_id,"
+                    " product_id::double as product_id, quantity::double as quantity,"
+                    " unit_price::decimal(18, 9) as unit_price) from order_items"
+                },
+            ),
+        ):
+            name = table.split("/")[1]
+            con.execute(f"create view {name} as from '{source / table / 'part-0.parquet'}'")
+            for path, query in files.items():
+                (lake / table / path).parent.mkdir(parents=True, exist_ok=True)
+                con.execute(f"copy ({query}) to '{lake / table / path}' (format parquet)")
+    return lake
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> Warehouse:
     return build_lake(text_files(tmp_path_factory.mktemp("lake")))
+
+
+@pytest.mark.parametrize(
+    ("write_files", "raw_format"),
+    [(typed_files, "parquet"), (csv_files, "csv"), (json_files, "json")],
+    ids=["typed_parquet", "csv", "json"],
+)
+def test_the_same_rows_give_the_same_marts_however_they_are_written(
+    warehouse: Warehouse,
+    tmp_path: Path,
+    build_lake: BuildLake,
+    write_files: Callable[[Path], Path],
+    raw_format: str,
+) -> None:
+    other = build_lake(write_files(tmp_path), raw_format=raw_format).public_rows()
+    for table, rows in warehouse.public_rows().items():
+        if table != "quality.dq_builds":
+            assert other[table] == rows, table
+
+
+def test_the_lake_is_not_trivial(warehouse: Warehouse) -> None:
+    rows = warehouse.public_rows()
+    filled = {"fct_orders", "fct_order_items", "fct_sales_movements", "dim_persons", "fct_cohorts"}
+    assert all(rows[f"marts.{table}"] for table in filled)
+    assert rows["quality.dq_quarantined_rows"]
+
+
+def test_one_account_is_one_person_whatever_the_type_of_its_id(warehouse: Warehouse) -> None:
+    assert warehouse.query(
+        "select customer_ids, order_count from marts.dim_persons order by order_count desc limit 1"
+    ) == [(["12345"], 4)]
+
+
+def test_only_the_newest_good_version_counts(warehouse: Warehouse) -> None:
+    orders = warehouse.query("select order_id, original_total::varchar from marts.fct_orders")
+    assert dict(orders) == {
+        "o-1": "19.99",
+        "o-2": "30.00",
+        "o-3": "7.50",
+        "o-4": "4.00",
+        "o-guest": "12.00",
+        "o-nobody": "8.00",
+        "o-twice": "5.00",
+        "o-newer": "6.00",
+        "o-worse": "5.00",
+    }
+    assert warehouse.query("select row_key, reason_code from quality.dq_quarantined_rows") == [
+        ("o-worse", "cast_failed"),
+        ("6", "order_missing"),
+    ]
+
+
+def test_each_row_is_counted_in_the_bucket_where_it_ended(warehouse: Warehouse) -> None:
+    counts = warehouse.query(
+        "select table_name, raw_rows, staged_rows, quarantined_rows, duplicate_rows,"
+        " after_as_of_rows, no_device_rows, bot_rows from quality.dq_row_counts where raw_rows > 0"
+    )
+    assert {name: row for name, *row in counts} == {
+        "orders": [12, 9, 1, 2, 0, 0, 0],
+        "order_items": [6, 5, 1, 0, 0, 0, 0],
+        "products": [1, 1, 0, 0, 0, 0, 0],
+        "events": [7, 3, 0, 1, 0, 2, 1],
+    }
+
+
+def test_words_are_known_mapped_or_other(warehouse: Warehouse) -> None:
+    found = warehouse.query("select order_id, status, sales_channel from marts.fct_orders")
+    words = {order_id: row for order_id, *row in found}
+    assert words["o-1"] == ["placed", "online"]
+    assert words["o-2"] == ["other", "other"]
+    assert words["o-4"] == ["placed", "online"]
+
+
+def test_drift_lists_unknown_and_missing_columns_and_unknown_values(warehouse: Warehouse) -> None:
+    found = warehouse.query(
+        "select table_name, column_name, drift_value, row_count from quality.dq_schema_drift"
+        " where drift_kind <> 'missing_column'"
+    )
+    odd = {("events", name, value, 2) for name, value in ODD.items()}
+    assert set(found) == odd | {
+        ("orders", "points", None, 2),
+        ("orders", "status", "lost", 1),
+        ("orders", "sales_channel", "kiosk", 2),
+    }
+    missing = warehouse.query(
+        "select table_name, column_name, row_count from quality.dq_schema_drift"
+        " where drift_kind = 'missing_column'"
+    )
+    assert {table for table, _, _ in missing} == {"orders", "order_items", "products", "events"}
+    in_orders = {(column, count) for table, column, count in missing if table == "orders"}
+    assert ("store_id", 12) in in_orders
+    assert not {column for column, _ in in_orders} & {"email", "updated_at", "customer_id"}
+
+
+def test_what_is_lenient_reads_as_empty_and_the_row_stays(warehouse: Warehouse) -> None:
+    assert (
+        warehouse.query(
+            f"select {', '.join(ODD)} from staging.stg_web__events where event_id like 'e-odd%'"
+        )
+        == [(None, None, None, None, None)] * 2
+    )
+    assert warehouse.query(
+        "select event_name, quantity::varchar, received_at::varchar from staging.stg_web__events"
+        " where event_id = 'e-1' and row_bucket = 'staged'"
+    ) == [("product_view", "2.000000", "2024-03-01 12:00:05")]
+
+
+def test_anonymous_orders_alone_make_sales_and_no_persons(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    lake = write_lake(
+        tmp_path,
+        {"storefront/orders": [order(f"o-{n}", anonymous_id="d", country="DE") for n in range(5)]},
+    )
+    built = build_lake(lake)
+    assert built.query("select count(*), count(person_id) from marts.fct_orders") == [(5, 0)]
+    assert built.query("select sum(net_revenue)::int from marts.fct_sales_movements") == [(50,)]
+    assert built.query("select * from marts.dim_persons") == []
+    assert built.query("select * from marts.fct_cohorts") == []
+
+
+def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> None:
+    required = {key: value for key, value in order("1", customer_id=7).items() if key != "status"}
+    built = build_lake(write_lake(tmp_path, {"storefront/orders": [required]}))
+    rows = built.public_rows()
+    empty = {"dim_products", "dim_promotions", "fct_refunds", "fct_deliveries", "fct_order_items"}
+    assert {table for table, found in rows.items() if not found} == {
+        *(f"marts.{table}" for table in empty),
+        "quality.dq_quarantined_rows",
+    }
+    assert built.query("select as_of::varchar from quality.dq_builds") == [(AT,)]
+    assert built.query("select count(*) from marts.dim_dates") == [(1,)]
+
+
+def test_a_lake_of_bad_orders_alone_gives_empty_marts(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    lake = write_lake(
+        tmp_path,
+        {
+            "storefront/orders": [order("o-1", "ten", customer_id="c"), order("o-2", "-3")],
+            "storefront/order_items": [ORDER_ITEMS[0] | {"order_id": "o-1"}],
+            "storefront/refunds": [
+                {"refund_id": "r", "order_id": "o-1", "refunded_at": AT, "amount": "1"}
+            ],
+        },
+    )
+    built = build_lake(lake)
+    facts = {name: rows for name, rows in built.public_rows().items() if ".fct_" in name}
+    assert not any(facts.values())
+    assert built.query("select * from marts.dim_persons") == []
+    assert built.query(
+        "select reason_code, count(*) from quality.dq_quarantined_rows group by all order by all"
+    ) == [("cast_failed", 1), ("negative", 1), ("order_missing", 2)]
+
+
+CHAIN = 200
+GUEST_ORDERS = 100_000
+LOYAL_ORDERS = 10_000
+
+
+def identity_lake(root: Path) -> Path:
+    """Write a chain of accounts and e-mails, e-mails on 5 and on 6 accounts, and two busy buyers."""
+    chain = [
+        {"customer_id": f"chain-{n:03}", "email": f"chain{n + step}@x.example", "updated_at": day}
+        for n in range(CHAIN)
+        for step, day in ((0, "2024-01-01"), (1, "2024-01-02"))
+    ]
+    hubs = [
+        {
+            "customer_id": f"hub{size}-{n}",
+            "email": f"hub{size}@x.example",
+            "updated_at": "2024-01-01",
+        }
+        for size in (5, 6)
+        for n in range(size)
+    ]
+    customers = [row | {"created_at": "2024-01-01"} for row in chain + hubs]
+    orders = [
+        *(order(f"hub{size}-guest", email=f"HUB{size}@x.example ") for size in (5, 6)),
+        order("chain-first", customer_id="chain-000"),
+        order("chain-last", email=f"chain{CHAIN}@x.example"),
+    ]
+    write_lake(root, {"storefront/customers": customers, "storefront/orders": orders})
+    count = GUEST_ORDERS + LOYAL_ORDERS
+    is_guest = [n < GUEST_ORDERS for n in range(count)]
+    columns = {
+        "order_id": [f"busy-{n}" for n in range(count)],
+        "email": ["one@x.example" if guest else None for guest in is_guest],
+        "customer_id": [None if guest else "loyal" for guest in is_guest],
+        "ordered_at": pa.array([1_704_067_200 + 60 * n for n in range(count)], pa.timestamp("s")),
+        "currency": ["EUR"] * count,
+        "item_total": [1.5] * count,
+        "order_total": [1.5] * count,
+    }
+    pq.write_table(pa.table(columns), root / "storefront" / "orders" / "busy.parquet")
+    return root
+
+
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> Warehouse:
+    started = time.monotonic()
+    built = build_lake(identity_lake(tmp_path_factory.mktemp("identities")))
+    # a step that is quadratic in the orders of one person would take hours
+    assert time.monotonic() - started < 120
+    return built
+
+
+def persons_with(warehouse: Warehouse, prefix: str) -> list[int]:
+    found = warehouse.query(
+        "select len(customer_ids) from marts.dim_persons"
+        f" where customer_ids[1] like '{prefix}-%' order by all"
+    )
+    return [size for (size,) in found]
+
+
+def test_a_long_chain_of_accounts_and_emails_is_one_person(identities: Warehouse) -> None:
+    assert persons_with(identities, "chain") == [CHAIN]
+    assert identities.query(
+        "select count(distinct person_id), count(*), max(person_order_number)"
+        " from marts.fct_orders where order_id like 'chain-%'"
+    ) == [(1, 2, 2)]
+
+
+def test_an_email_on_five_accounts_links_and_on_six_links_nothing(identities: Warehouse) -> None:
+    assert persons_with(identities, "hub5") == [5]
+    assert persons_with(identities, "hub6") == [1] * 6
+    kinds = identities.query(
+        "select orders.order_id, persons.person_kind, persons.order_count from marts.fct_orders"
+        " as orders inner join marts.dim_persons as persons using (person_id)"
+        " where orders.order_id like 'hub%' order by all"
+    )
+    assert kinds == [("hub5-guest", "customer", 1), ("hub6-guest", "guest", 1)]
+
+
+def test_orders_of_a_busy_buyer_are_numbered_one_by_one(identities: Warehouse) -> None:
+    assert identities.query(
+        "select person_kind, order_count, net_revenue::int from marts.dim_persons"
+        " where order_count > 100 order by order_count"
+    ) == [
+        ("customer", LOYAL_ORDERS, LOYAL_ORDERS * 3 // 2),
+        ("guest", GUEST_ORDERS, GUEST_ORDERS * 3 // 2),
+    ]
+    assert (
+        identities.query(
+            "select person_id, count(distinct person_order_number), max(person_order_number)"
+            " from marts.fct_orders group by all having count(*) > 100 and not"
+            " (max(person_order_number) = count(distinct person_order_number)"
+            " and max(person_order_number) = count(*))"
+        )
+        == []
+    )
