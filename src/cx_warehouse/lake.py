@@ -106,13 +106,15 @@ def as_text(native: str) -> str:
     Returns
     -------
     str
-        Pattern with `{}` for the column. Whole floats and decimals read as integers, times as UTC.
+        Pattern with `{}` for the column. Whole floats and decimals read as integers, times as UTC,
+        not-a-number as empty (data frames write it for missing values).
     """
     if native == "VARCHAR":
         return "{}"
     if native in FLOATS:
         return (
-            "case when isfinite({0}) and {0} = trunc({0}) and abs({0}) < 1e15"
+            "case when isnan({0}) then null"
+            " when isfinite({0}) and {0} = trunc({0}) and abs({0}) < 1e15"
             " then cast(cast({0} as bigint) as varchar) else cast({0} as varchar) end"
         )
     if native.startswith("DECIMAL("):

@@ -1,4 +1,4 @@
-"""Lakes at the edge of the raw contract build, pass every data test, and mean the same however they are written."""
+"""Lakes at the edge of the raw contract build, pass all data tests, mean the same in any form."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from conftest import BuildLake, Warehouse, order, write_lake, write_table
 
 if TYPE_CHECKING:
@@ -98,11 +99,15 @@ def text_files(root: Path) -> Path:
 
 
 def csv_files(root: Path) -> Path:
-    """Write CSV: beside the rows a file of a header alone, and files without a byte."""
+    """Write CSV with both kinds of line end; beside it a header alone, and files without a byte."""
     write_lake(root, LAKE, "csv")
-    header = ",".join(ORDERS[0])
-    (root / "storefront" / "orders" / "header.csv").write_text(header + "\n")
-    (root / "storefront" / "orders" / "nothing.csv").touch()
+    orders = root / "storefront" / "orders"
+    dos = (orders / "part-0.csv").read_bytes()
+    header, *rows = dos.decode().splitlines()
+    (orders / "part-0.csv").write_bytes("\r\n".join([header, *rows[:5], ""]).encode())
+    (orders / "unix.csv").write_bytes("\n".join([header, *rows[5:]]).encode("utf-8-sig"))
+    (orders / "header.csv").write_text(header + "\n")
+    (orders / "nothing.csv").touch()
     (root / "storefront" / "refunds").mkdir()
     (root / "storefront" / "refunds" / "nothing.csv").touch()
     return root
@@ -111,7 +116,7 @@ def csv_files(root: Path) -> Path:
 def json_files(root: Path) -> Path:
     """Write JSON in which every number is a number."""
 
-    def number(text: Any) -> Any:  # noqa: ANN401
+    def number(text: Any) -> Any:
         try:
             return json.loads(text)
         except (TypeError, ValueError):
@@ -146,8 +151,9 @@ TYPED_ORDERS = {
             '2024-03-04T01:59:59.123456+02:00' as ordered_at
         ) from orders where order_id = 'o-3'""",
     "d.parquet": """
-        select points::integer as points, * exclude (points) replace (ordered_at::date as ordered_at)
-        from orders where order_id = 'o-4'""",
+        select points::integer as points, * exclude (points) replace (
+            ordered_at::date as ordered_at
+        ) from orders where order_id = 'o-4'""",
     "w.parquet": """
         select * replace (customer_id::float as customer_id)
         from orders where order_id = 'o-twice'""",
@@ -166,7 +172,13 @@ TYPED_ORDERS = {
     "empty.parquet": """
         select * replace (customer_id::bigint as customer_id) from orders where false""",
 }
-# an event's columns, cast where all of them cast
+TYPED_ITEMS = {
+    "x=1/y=2/i.parquet": """
+        select * replace (
+            order_item_id::integer as order_item_id, product_id::double as product_id,
+            quantity::double as quantity, unit_price::decimal(18, 9) as unit_price
+        ) from order_items""",
+}
 TYPED_EVENTS = {
     "a/typed.parquet": """
         select * exclude (items, properties) replace (
@@ -187,14 +199,7 @@ def typed_files(root: Path) -> Path:
             ("storefront/orders", TYPED_ORDERS),
             ("web/events", TYPED_EVENTS),
             ("storefront/products", {"p.parquet": "select * from products"}),
-            (
-                "storefront/order_items",
-                {
-                    "x=1/y=2/i.parquet": "select * replace (order_item_id::integer as order_item_id,"
-                    " product_id::double as product_id, quantity::double as quantity,"
-                    " unit_price::decimal(18, 9) as unit_price) from order_items"
-                },
-            ),
+            ("storefront/order_items", TYPED_ITEMS),
         ):
             name = table.split("/")[1]
             con.execute(f"create view {name} as from '{source / table / 'part-0.parquet'}'")
@@ -369,7 +374,7 @@ LOYAL_ORDERS = 10_000
 
 
 def identity_lake(root: Path) -> Path:
-    """Write a chain of accounts and e-mails, e-mails on 5 and on 6 accounts, and two busy buyers."""
+    """Write a chain of accounts, e-mails on 5 and 6 accounts, a busy guest and a busy customer."""
     chain = [
         {"customer_id": f"chain-{n:03}", "email": f"chain{n + step}@x.example", "updated_at": day}
         for n in range(CHAIN)

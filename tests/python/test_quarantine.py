@@ -1,4 +1,4 @@
-"""Each rule of the raw contract catches the row that was planted for it, and nothing else is set aside."""
+"""Each rule of the raw contract catches the row planted for it, and nothing else is set aside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from conftest import BuildLake, Warehouse, order, write_lake
 
 if TYPE_CHECKING:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from conftest import PROJECT, BuildLake, Warehouse, order, write_lake
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # seed, row as it stands in the file, what the message says of it
 TYPOS = [
@@ -72,8 +76,16 @@ TYPOS = [
     ("cost_assumptions", "cost_of_good_share,Toys,0.5", "cost_kind is none of cost_of_goods_share"),
     ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
     ("cost_assumptions", "cost_of_goods_share,Games,", "value is not between 0 and 1"),
-    ("cost_assumptions", "cost_of_goods_share,,0.5", "another row has the same cost_kind, category"),
-    ("cost_assumptions", "cost_of_goods_share,,0.6", "another row has the same cost_kind, category"),
+    (
+        "cost_assumptions",
+        "cost_of_goods_share,,0.5",
+        "another row has the same cost_kind, category",
+    ),
+    (
+        "cost_assumptions",
+        "cost_of_goods_share,,0.6",
+        "another row has the same cost_kind, category",
+    ),
     ("cost_assumptions", "cost_of_goods_share,Garden,0.6", ""),
 ]
 SEEDS = sorted({seed for seed, _, _ in TYPOS})

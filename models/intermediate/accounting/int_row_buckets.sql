@@ -1,4 +1,4 @@
-{% set by_row = {
+{% set judged_alone = {
     'storefront': {
         'customers': ref('stg_storefront__customers'),
         'products': ref('stg_storefront__products'),
@@ -10,14 +10,12 @@
         'exposures': ref('stg_experiments__exposures'),
     },
     'support': {'tickets': ref('stg_support__tickets')},
-    'feedback': {'nps_surveys': ref('stg_feedback__nps_surveys'), 'reviews': ref('stg_feedback__reviews')},
+    'feedback': {
+        'nps_surveys': ref('stg_feedback__nps_surveys'),
+        'reviews': ref('stg_feedback__reviews'),
+    },
     'email': {'email_events': ref('stg_email__email_events')},
     'marketing': {'referrals': ref('stg_marketing__referrals')},
-} %}
-{% set by_order = {
-    'order_items': ref('stg_storefront__order_items'),
-    'refunds': ref('stg_storefront__refunds'),
-    'deliveries': ref('stg_storefront__deliveries'),
 } %}
 
 with order_fates as (
@@ -32,10 +30,99 @@ settings as (
 
 ),
 
-bucketed as (
+orders as (
 
-    -- tables whose rows are judged by themselves
-    {% for source_name, tables in by_row.items() %}{% for table_name, relation in tables.items() -%}
+    select * from {{ ref('stg_storefront__orders') }}
+
+),
+
+exchange_rates as (
+
+    select * from {{ ref('stg_storefront__exchange_rates') }}
+
+),
+
+{% for table_name, relation in {
+    'order_items': ref('stg_storefront__order_items'),
+    'refunds': ref('stg_storefront__refunds'),
+    'deliveries': ref('stg_storefront__deliveries'),
+}.items() -%}
+{{ table_name }} as (
+
+    select * from {{ relation }}
+
+),
+
+-- they share the fate of their order, duplicates as well where it lies after as_of
+{{ table_name }}_judged as (
+
+    select
+        case
+            when {{ table_name }}.row_bucket in ('quarantined', 'after_as_of')
+                then {{ table_name }}.row_bucket
+            when order_fates.order_fate = 'after_as_of' then 'after_as_of'
+            when {{ table_name }}.row_bucket = 'duplicate' then 'duplicate'
+            when order_fates.order_fate = 'staged' then 'staged'
+            else 'quarantined'
+        end as row_bucket
+    from {{ table_name }}
+    left join order_fates on {{ table_name }}.order_id = order_fates.order_id
+
+),
+
+{% endfor -%}
+-- without a rate an order is set aside
+orders_judged as (
+
+    select
+        case
+            when orders.row_bucket <> 'staged' or order_fates.order_fate = 'staged'
+                then orders.row_bucket
+            else 'quarantined'
+        end as row_bucket
+    from orders
+    left join order_fates on orders.order_id = order_fates.order_id
+
+),
+
+exchange_rates_judged as (
+
+    select
+        case
+            when
+                exchange_rates.row_bucket in ('staged', 'duplicate')
+                and exchange_rates.rate_date > settings.as_of_date
+                then 'after_as_of'
+            else exchange_rates.row_bucket
+        end as row_bucket
+    from exchange_rates
+    cross join settings
+
+),
+
+-- the steps that convert campaigns and spend have judged the rows that they read
+campaigns_judged as (
+
+    select row_bucket from {{ ref('int_campaigns_converted') }}
+    union all
+    select row_bucket from {{ ref('stg_email__campaigns') }}
+    where row_bucket <> 'staged'
+
+),
+
+ad_spend_judged as (
+
+    select row_bucket from {{ ref('int_ad_spend_converted') }}
+    union all
+    select row_bucket from {{ ref('stg_marketing__ad_spend') }}
+    where row_bucket not in ('staged', 'duplicate')
+
+),
+
+final as (
+
+    {% for source_name, tables in judged_alone.items() -%}
+    {% for table_name, relation in tables.items() -%}
     select
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
@@ -44,96 +131,22 @@ bucketed as (
     from {{ relation }}
     group by row_bucket
     union all
-    {% endfor %}{% endfor -%}
-    -- rows that share the fate of their order, duplicates included where it lies after as_of
-    {% for table_name, relation in by_order.items() -%}
-    select
-        'storefront' as source_name,
-        '{{ table_name }}' as table_name,
-        case
-            when {{ table_name }}.row_bucket in ('quarantined', 'after_as_of') then {{ table_name }}.row_bucket
-            when order_fates.order_fate = 'after_as_of' then 'after_as_of'
-            when {{ table_name }}.row_bucket = 'duplicate' then 'duplicate'
-            when order_fates.order_fate = 'staged' then 'staged'
-            else 'quarantined'
-        end as row_bucket,
-        count(*) as row_count
-    from {{ relation }} as {{ table_name }}
-    left join order_fates on {{ table_name }}.order_id = order_fates.order_id
-    group by all
-    union all
     {% endfor -%}
-    -- rows that need a rate
+    {% endfor -%}
+    {% for table_name, source_name in {
+        'order_items': 'storefront', 'refunds': 'storefront', 'deliveries': 'storefront',
+        'orders': 'storefront', 'exchange_rates': 'storefront',
+        'campaigns': 'email', 'ad_spend': 'marketing',
+    }.items() -%}
     select
-        'storefront' as source_name,
-        'orders' as table_name,
-        case
-            when orders.row_bucket = 'staged' and coalesce(order_fates.order_fate, '') <> 'staged' then 'quarantined'
-            else orders.row_bucket
-        end as row_bucket,
-        count(*) as row_count
-    from {{ ref('stg_storefront__orders') }} as orders
-    left join order_fates on orders.order_id = order_fates.order_id
-    group by all
-    union all
-    select
-        'email' as source_name,
-        'campaigns' as table_name,
+        '{{ source_name }}' as source_name,
+        '{{ table_name }}' as table_name,
         row_bucket,
         count(*) as row_count
-    from {{ ref('int_campaigns_converted') }}
+    from {{ table_name }}_judged
     group by row_bucket
-    union all
-    select
-        'email' as source_name,
-        'campaigns' as table_name,
-        row_bucket,
-        count(*) as row_count
-    from {{ ref('stg_email__campaigns') }}
-    where row_bucket <> 'staged'
-    group by row_bucket
-    union all
-    select
-        'marketing' as source_name,
-        'ad_spend' as table_name,
-        row_bucket,
-        count(*) as row_count
-    from {{ ref('int_ad_spend_converted') }}
-    group by row_bucket
-    union all
-    select
-        'marketing' as source_name,
-        'ad_spend' as table_name,
-        row_bucket,
-        count(*) as row_count
-    from {{ ref('stg_marketing__ad_spend') }}
-    where row_bucket not in ('staged', 'duplicate')
-    group by row_bucket
-    union all
-    select
-        'storefront' as source_name,
-        'exchange_rates' as table_name,
-        case
-            when rates.row_bucket in ('staged', 'duplicate') and rates.rate_date > settings.as_of_date
-                then 'after_as_of'
-            else rates.row_bucket
-        end as row_bucket,
-        count(*) as row_count
-    from {{ ref('stg_storefront__exchange_rates') }} as rates
-    cross join settings
-    group by all
-
-),
-
-final as (
-
-    select
-        source_name,
-        table_name,
-        row_bucket,
-        sum(row_count) as row_count
-    from bucketed
-    group by all
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 

@@ -1,101 +1,114 @@
+{% set contracts = {
+    'order_items': raw_contract('storefront', 'order_items'),
+    'refunds': raw_contract('storefront', 'refunds'),
+    'deliveries': raw_contract('storefront', 'deliveries'),
+    'orders': raw_contract('storefront', 'orders'),
+    'campaigns': raw_contract('email', 'campaigns'),
+    'ad_spend': raw_contract('marketing', 'ad_spend'),
+} %}
+{% set no_rate = "'missing_rate: no rate of ' || currency || ' within 7 days up to the '" %}
+
 with order_fates as (
 
     select * from {{ ref('int_order_fates') }}
 
 ),
 
-{%- for table_name, relation in {
+converted_orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+unrated_campaigns as (
+
+    select * from {{ ref('int_campaigns_converted') }}
+    where row_bucket = 'quarantined'
+
+),
+
+unrated_ad_spend as (
+
+    select * from {{ ref('int_ad_spend_converted') }}
+    where row_bucket = 'quarantined'
+
+),
+
+{% for table_name, relation in {
     'order_items': ref('stg_storefront__order_items'),
     'refunds': ref('stg_storefront__refunds'),
     'deliveries': ref('stg_storefront__deliveries'),
-}.items() %}
-{%- set contract = raw_contract('storefront', table_name) %}
+    'orders': ref('stg_storefront__orders'),
+    'campaigns': ref('stg_email__campaigns'),
+    'ad_spend': ref('stg_marketing__ad_spend'),
+}.items() -%}
+staged_{{ table_name }} as (
 
-{{ table_name }}_without_order as (
-
-    select
-        'storefront' as source_name,
-        '{{ table_name }}' as table_name,
-        {{ staged_row_key(contract) }} as row_key,
-        'order_missing: order ' || order_id || ' is not staged' as quarantine_reason,
-        {{ staged_row_json(contract) }} as raw_row
-    from {{ relation }}
-    anti join order_fates using (order_id)
-    where row_bucket = 'staged'
-
-),
-{%- endfor %}
-
-{%- set contract = raw_contract('storefront', 'orders') %}
-
-orders_without_rate as (
-
-    select
-        'storefront' as source_name,
-        'orders' as table_name,
-        {{ staged_row_key(contract) }} as row_key,
-        'missing_rate: no rate of ' || currency || ' within 7 days up to the order' as quarantine_reason,
-        {{ staged_row_json(contract) }} as raw_row
-    from {{ ref('stg_storefront__orders') }}
-    anti join {{ ref('int_orders_converted') }} as converted using (order_id)
+    select * from {{ relation }}
     where row_bucket = 'staged'
 
 ),
 
-{%- set contract = raw_contract('email', 'campaigns') %}
-
-campaigns_without_rate as (
+{% endfor -%}
+{% for table_name in ['order_items', 'refunds', 'deliveries'] -%}
+{{ table_name }}_set_aside as (
 
     select
-        'email' as source_name,
-        'campaigns' as table_name,
-        {{ staged_row_key(contract) }} as row_key,
-        'missing_rate: no rate of ' || currency || ' within 7 days up to the campaign' as quarantine_reason,
-        {{ staged_row_json(contract) }} as raw_row
-    from {{ ref('stg_email__campaigns') }} as campaigns
-    semi join (
-        select campaign_id from {{ ref('int_campaigns_converted') }}
-        where row_bucket = 'quarantined'
-    ) as unrated using (campaign_id)
-    where row_bucket = 'staged'
+        staged_{{ table_name }}.*,
+        'order_missing: order ' || staged_{{ table_name }}.order_id || ' is not staged'
+            as cause
+    from staged_{{ table_name }}
+    anti join order_fates on staged_{{ table_name }}.order_id = order_fates.order_id
 
 ),
 
-{%- set contract = raw_contract('marketing', 'ad_spend') %}
-
-ad_spend_without_rate as (
+{% endfor -%}
+orders_set_aside as (
 
     select
-        'marketing' as source_name,
-        'ad_spend' as table_name,
-        {{ staged_row_key(contract) }} as row_key,
-        'missing_rate: no rate of ' || currency || ' within 7 days up to the day' as quarantine_reason,
-        {{ staged_row_json(contract) }} as raw_row
-    from {{ ref('stg_marketing__ad_spend') }}
-    semi join (
-        select
-            spend_date,
-            currency
-        from {{ ref('int_ad_spend_converted') }}
-        where row_bucket = 'quarantined'
-    ) as unrated using (spend_date, currency)
-    where row_bucket = 'staged'
+        staged_orders.*,
+        {{ no_rate }} || 'order' as cause
+    from staged_orders
+    anti join converted_orders on staged_orders.order_id = converted_orders.order_id
+
+),
+
+campaigns_set_aside as (
+
+    select
+        staged_campaigns.*,
+        {{ no_rate }} || 'campaign' as cause
+    from staged_campaigns
+    semi join unrated_campaigns
+        on staged_campaigns.campaign_id = unrated_campaigns.campaign_id
+
+),
+
+ad_spend_set_aside as (
+
+    select
+        staged_ad_spend.*,
+        {{ no_rate }} || 'day' as cause
+    from staged_ad_spend
+    semi join unrated_ad_spend
+        on
+            staged_ad_spend.spend_date = unrated_ad_spend.spend_date
+            and staged_ad_spend.currency = unrated_ad_spend.currency
 
 ),
 
 rows_set_aside as (
 
-    select * from order_items_without_order
-    union all
-    select * from refunds_without_order
-    union all
-    select * from deliveries_without_order
-    union all
-    select * from orders_without_rate
-    union all
-    select * from campaigns_without_rate
-    union all
-    select * from ad_spend_without_rate
+    {% for table_name, contract in contracts.items() -%}
+    select
+        '{{ contract.source }}' as source_name,
+        '{{ table_name }}' as table_name,
+        {{ staged_row_key(contract) }} as row_key,
+        cause as quarantine_reason,
+        {{ staged_row_json(contract) }} as raw_row
+    from {{ table_name }}_set_aside
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 

@@ -20,7 +20,17 @@ components as (
 
 ),
 
--- every customer is an identifier; an e-mail is one where it links somebody or stands for a guest
+-- an e-mail is an identifier where it links somebody or stands for a guest
+emails as (
+
+    select email_hash from edges
+    union all
+    select email_hash from evidence
+    where customer_id is null
+
+),
+
+-- every customer is one
 identifiers as (
 
     select
@@ -33,12 +43,7 @@ identifiers as (
     select
         'email_hash' as identifier_kind,
         email_hash as identifier
-    from (
-        select email_hash from edges
-        union all
-        select email_hash from evidence
-        where customer_id is null
-    ) as emails
+    from emails
     group by all
 
 ),
@@ -48,7 +53,9 @@ labelled as (
     select
         identifiers.identifier_kind,
         identifiers.identifier,
-        {{ identifier_id('identifiers.identifier_kind', 'identifiers.identifier') }} as identifier_id,
+        {{ identifier_id(
+            'identifiers.identifier_kind', 'identifiers.identifier'
+        ) }} as identifier_id,
         components.component
     from identifiers
     left join components
@@ -58,7 +65,7 @@ labelled as (
 
 ),
 
--- customer before e-mail, then the smallest: the kinds happen to be in the order of the alphabet
+-- customer before e-mail, then the smallest: the kinds stand in alphabetical order
 smallest as (
 
     select

@@ -31,14 +31,16 @@ withdrawn_pairs as (
     inner join exclusions
         on
             (
-                exclusions.identifier_kind = 'customer_id'
-                and exclusions.identifier = pairs.customer_id
-                and coalesce(exclusions.linked_identifier, pairs.email_hash) = pairs.email_hash
+                pairs.customer_id = exclusions.identifier
+                and exclusions.identifier_kind = 'customer_id'
+                and pairs.email_hash
+                = coalesce(exclusions.linked_identifier, pairs.email_hash)
             )
             or (
-                exclusions.identifier_kind = 'email_hash'
-                and exclusions.identifier = pairs.email_hash
-                and coalesce(exclusions.linked_identifier, pairs.customer_id) = pairs.customer_id
+                pairs.email_hash = exclusions.identifier
+                and exclusions.identifier_kind = 'email_hash'
+                and pairs.customer_id
+                = coalesce(exclusions.linked_identifier, pairs.customer_id)
             )
     group by all
 

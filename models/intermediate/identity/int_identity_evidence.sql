@@ -1,6 +1,6 @@
 with evidence as (
 
-    -- every good version of an account counts: an old e-mail still tells who somebody is
+    -- every good version of an account counts: an old e-mail still tells who it is
     select
         customer_id,
         email_hash,

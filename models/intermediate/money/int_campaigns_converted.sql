@@ -23,7 +23,9 @@ dated as (
     select
         campaigns.*,
         settings.base_currency,
-        coalesce({{ reporting_date('campaigns.sent_at') }}, settings.as_of_date) as cost_date
+        coalesce(
+            {{ reporting_date('campaigns.sent_at') }}, settings.as_of_date
+        ) as cost_date
     from campaigns
     cross join settings
 
@@ -34,7 +36,7 @@ rated as (
     select
         dated.*,
         case
-            when coalesce(dated.currency, dated.base_currency) is not distinct from dated.base_currency then 1.0
+            when dated.currency is null or dated.currency = dated.base_currency then 1.0
             else exchange_rates.exchange_rate
         end as exchange_rate
     from dated

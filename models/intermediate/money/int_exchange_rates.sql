@@ -5,22 +5,31 @@ with exchange_rates as (
 ),
 
 -- a rate is good on its own day and on the seven days after it, until a newer one comes
-days_after as (
+rates_to_extend as (
 
-    select column0 as days
-    from (values (0), (1), (2), (3), (4), (5), (6), (7)) as offsets (column0)
+    select
+        currency,
+        rate_date,
+        rate_to_base,
+        7 as last_day
+    from exchange_rates
+    where row_bucket = 'staged'
+
+),
+
+extended as (
+
+    {{ numbers_up_to('rates_to_extend', 'last_day') }}
 
 ),
 
 final as (
 
     select
-        exchange_rates.currency,
-        cast({{ dbt.dateadd('day', 'days_after.days', 'exchange_rates.rate_date') }} as date) as rate_day,
-        max_by(exchange_rates.rate_to_base, exchange_rates.rate_date) as exchange_rate
-    from exchange_rates
-    cross join days_after
-    where exchange_rates.row_bucket = 'staged'
+        currency,
+        cast({{ dbt.dateadd('day', 'number', 'rate_date') }} as date) as rate_day,
+        max_by(rate_to_base, rate_date) as exchange_rate
+    from extended
     group by all
 
 )

@@ -1,41 +1,12 @@
-with order_items as (
+with lines as (
 
-    select * from {{ ref('stg_storefront__order_items') }}
-    where row_bucket = 'staged'
+    select * from {{ ref('int_order_items_priced') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders_converted') }}
-
-),
-
-products as (
-
-    select * from {{ ref('stg_storefront__products') }}
-    where row_bucket = 'staged'
-
-),
-
-cost_shares as (
-
-    select * from {{ ref('cost_assumptions') }}
-    where cost_kind = 'cost_of_goods_share'
-
-),
-
-lines as (
-
-    select
-        order_item_id,
-        order_id,
-        product_id,
-        quantity,
-        unit_cost,
-        cast(quantity as double) * cast(unit_price as double) as line_total,
-        cast(coalesce(discount_amount, 0) as double) as line_discount
-    from order_items
 
 ),
 
@@ -52,8 +23,8 @@ line_sums as (
 
 ),
 
--- gross is shared out by quantity x price (all 0: by quantity, then equally), discount by the lines' own discounts
--- when they add up to the header's, else by gross
+-- gross is shared out by quantity x price (all 0: by quantity, then equally), discount
+-- by the lines' own discounts when they add up to the header's, else by gross
 headers as (
 
     select
@@ -102,10 +73,14 @@ shared as (
 
     select
         *,
-        case when has_own_discounts then line_discount else gross_weight end as discount_weight,
+        case
+            when has_own_discounts then line_discount
+            else gross_weight
+        end as discount_weight,
         {{ to_cents('order_gross * (gross_weight / gross_weight_sum)') }} as gross_part,
         {{ to_cents(
-            'order_discount * case when has_own_discounts then line_discount / own_discount_sum'
+            'order_discount * case when has_own_discounts'
+            ~ ' then line_discount / own_discount_sum'
             ~ ' else gross_weight / gross_weight_sum end'
         ) }} as discount_part
     from weighed
@@ -113,48 +88,18 @@ shared as (
 ),
 
 {{ remainders('shared', {
-    'gross_part': ['order_gross', 'gross_weight'], 'discount_part': ['order_discount', 'discount_weight'],
+    'gross_part': ['order_gross', 'gross_weight'],
+    'discount_part': ['order_discount', 'discount_weight'],
 }) }},
 
 allocated as (
 
     select
-        shared.order_item_id,
-        shared.order_id,
-        shared.product_id,
-        shared.quantity,
-        shared.unit_cost,
-        shared.gross_weight,
+        shared.*,
         shared.gross_part + coalesce(remainders.gross_part, 0) as gross_sales,
         shared.discount_part + coalesce(remainders.discount_part, 0) as discount_amount
     from shared
     left join remainders on shared.order_item_id = remainders.order_item_id
-
-),
-
--- what the whole line cost: its own unit cost (actual), the product's, or the category's share (assumed)
-costed as (
-
-    select
-        allocated.*,
-        products.category,
-        case
-            when allocated.unit_cost is not null 
-                then cast(allocated.unit_cost as double) * cast(allocated.quantity as double)
-            when products.unit_cost is not null 
-                then cast(products.unit_cost as double) * cast(allocated.quantity as double)
-            else coalesce(category_share.value, default_share.value) * allocated.gross_sales
-        end as line_cost,
-        case
-            when allocated.unit_cost is not null then 'actual'
-            when coalesce(cast(products.unit_cost as double), category_share.value, default_share.value) is not null
-                then 'assumed'
-            else 'unknown'
-        end as cost_quality
-    from allocated
-    left join products on allocated.product_id = products.product_id
-    left join cost_shares as category_share on products.category = category_share.category
-    left join cost_shares as default_share on default_share.category is null
 
 ),
 
@@ -170,9 +115,9 @@ final as (
         cast(gross_sales as decimal(18, 2)) as gross_sales,
         cast(discount_amount as decimal(18, 2)) as discount_amount,
         cast(gross_sales - discount_amount as decimal(18, 2)) as net_sales,
-        line_cost,
+        coalesce(unit_costs, cost_share * gross_sales) as line_cost,
         cost_quality
-    from costed
+    from allocated
 
 )
 

@@ -22,13 +22,20 @@ dated as (
     select
         orders.*,
         settings.base_currency,
-        {{ reporting_date('orders.ordered_at') }} as order_date
+        {{ reporting_date('orders.ordered_at') }} as order_date,
+        case
+            when orders.order_total <> 0
+                then
+                    cast(coalesce(orders.tax_total, 0) as double)
+                    / cast(orders.order_total as double)
+            else 0.0
+        end as tax_share
     from orders
     cross join settings
 
 ),
 
--- a currency without a rate on the day has none here, and its orders are set aside as missing_rate
+-- without a rate on its day an order is set aside as missing_rate
 rated as (
 
     select
@@ -39,15 +46,9 @@ rated as (
         end as exchange_rate,
         -- takes the tax out of every part of a header whose prices include it
         case
-            when dated.prices_include_tax and dated.order_total <> 0
-                then 1 - cast(coalesce(dated.tax_total, 0) as double) / cast(dated.order_total as double)
+            when dated.prices_include_tax then 1 - dated.tax_share
             else 1.0
-        end as untaxed_share,
-        case
-            when dated.order_total <> 0
-                then cast(coalesce(dated.tax_total, 0) as double) / cast(dated.order_total as double)
-            else 0.0
-        end as tax_share
+        end as untaxed_share
     from dated
     left join exchange_rates
         on
@@ -60,15 +61,26 @@ converted as (
 
     select
         *,
-        {% for part, name in [
-            ('item_total', 'gross_sales'), ('discount_total', 'discount_amount'),
-            ('shipping_total', 'shipping_amount'), ('other_total', 'other_amount'),
-        ] -%}
-        {{ to_cents('coalesce(' ~ part ~ ', 0) * untaxed_share * exchange_rate') }} as {{ name }},
+        {% for part, name in {
+            'item_total': 'gross_sales', 'discount_total': 'discount_amount',
+            'shipping_total': 'shipping_amount', 'other_total': 'other_amount',
+        }.items() -%}
+        {{ to_cents(
+            'coalesce(' ~ part ~ ', 0) * untaxed_share * exchange_rate'
+        ) }} as {{ name }},
         {% endfor -%}
         {{ to_cents('coalesce(tax_total, 0) * exchange_rate') }} as tax_amount
     from rated
     where exchange_rate is not null
+
+),
+
+netted as (
+
+    select
+        *,
+        cast(gross_sales - discount_amount as decimal(18, 2)) as net_sales
+    from converted
 
 ),
 
@@ -90,16 +102,16 @@ final as (
         nullif(trim(split_part(promotion_code, ',', 1)), '') as promotion_code,
         gross_sales,
         discount_amount,
-        cast(gross_sales - discount_amount as decimal(18, 2)) as net_sales,
+        net_sales,
         shipping_amount,
         other_amount,
         case
             when payment_fee is not null then {{ to_cents('payment_fee') }}
-            else {{ to_cents('(gross_sales - discount_amount) * ' ~ var('payment_fee_rate')) }}
+            else {{ to_cents('net_sales * ' ~ var('payment_fee_rate')) }}
         end as payment_fee,
         case
             when fulfilment_cost is not null then {{ to_cents('fulfilment_cost') }}
-            else {{ to_cents('(gross_sales - discount_amount) * ' ~ var('fulfilment_cost_rate')) }}
+            else {{ to_cents('net_sales * ' ~ var('fulfilment_cost_rate')) }}
         end as fulfilment_cost,
         payment_fee is null or fulfilment_cost is null as is_fee_assumed,
         coalesce(discount_total, 0) as original_discount,
@@ -108,7 +120,7 @@ final as (
         exchange_rate,
         tax_share,
         tax_amount
-    from converted
+    from netted
 
 )
 

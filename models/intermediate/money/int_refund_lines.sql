@@ -22,18 +22,19 @@ refunds_of_lines as (
         refunds.refund_id,
         refunds.refunded_at,
         refunds.is_restocked,
+        refunds.refunded_goods,
         order_items.order_item_id,
         order_items.order_id,
         order_items.quantity,
         order_items.line_cost,
-        coalesce(
-            refunds.quantity,
-            case
-                when refunds.refunded_goods >= order_items.net_sales - {{ var('money_tolerance') }}
-                    then order_items.quantity
-                else 0
-            end
-        ) as returned_quantity
+        case
+            when refunds.quantity is not null then refunds.quantity
+            when
+                refunds.refunded_goods
+                >= order_items.net_sales - {{ var('money_tolerance') }}
+                then order_items.quantity
+            else 0
+        end as returned_quantity
     from refunds
     inner join order_items on refunds.refunded_item_id = order_items.order_item_id
 
@@ -46,6 +47,7 @@ refunds_of_orders as (
         refunds.refund_id,
         refunds.refunded_at,
         refunds.is_restocked,
+        cast(0 as decimal(18, 2)) as refunded_goods,
         order_items.order_item_id,
         order_items.order_id,
         order_items.quantity,
@@ -69,15 +71,23 @@ returns as (
 
 ),
 
+restockings as (
+
+    select
+        *,
+        case when is_restocked then returned_quantity else 0 end as restocked_quantity
+    from returns
+
+),
+
 -- nothing comes back twice: running totals stop at the quantity of the line
 running as (
 
     select
         *,
         sum(returned_quantity) over line_history as returned_to_date,
-        sum(case when is_restocked then returned_quantity else 0 end) over line_history as restocked_to_date,
-        case when is_restocked then returned_quantity else 0 end as restocked_quantity
-    from returns
+        sum(restocked_quantity) over line_history as restocked_to_date
+    from restockings
     window line_history as (
         partition by order_item_id
         order by refunded_at, refund_id
@@ -91,9 +101,13 @@ bounded as (
     select
         *,
         {{ between_zero_and('returned_to_date', 'quantity') }} as returned_after,
-        {{ between_zero_and('returned_to_date - returned_quantity', 'quantity') }} as returned_before,
+        {{ between_zero_and(
+            'returned_to_date - returned_quantity', 'quantity'
+        ) }} as returned_before,
         {{ between_zero_and('restocked_to_date', 'quantity') }} as restocked_after,
-        {{ between_zero_and('restocked_to_date - restocked_quantity', 'quantity') }} as restocked_before
+        {{ between_zero_and(
+            'restocked_to_date - restocked_quantity', 'quantity'
+        ) }} as restocked_before
     from running
 
 ),
@@ -104,9 +118,10 @@ final as (
         refund_id,
         order_id,
         order_item_id,
+        refunded_goods,
         returned_after - returned_before as returned_quantity,
         restocked_after - restocked_before as restocked_quantity,
-        -- differences of rounded costs, so that the reliefs of a line add up to the cent
+        -- differences of rounded costs, so that those of a line add up to the cent
         case
             when quantity = 0 then cast(0 as decimal(18, 2))
             else

@@ -18,7 +18,7 @@ order_items as (
 
 ),
 
--- a refund that names a line of another order, or none that exists, is a refund of its order as a whole
+-- a refund that names a line of another order, or none that exists, is one of its order
 matched as (
 
     select
@@ -26,7 +26,9 @@ matched as (
         order_items.order_item_id as refunded_item_id,
         orders.ordered_at,
         orders.exchange_rate,
-        coalesce(cast(refunds.tax_amount as double), refunds.amount * orders.tax_share) as tax_part
+        coalesce(
+            cast(refunds.tax_amount as double), refunds.amount * orders.tax_share
+        ) as tax_part
     from refunds
     inner join orders on refunds.order_id = orders.order_id
     left join order_items
@@ -69,7 +71,9 @@ final as (
         quantity,
         reason,
         coalesce(is_restocked, false) as is_restocked,
-        {{ dbt.datediff(reporting_date('ordered_at'), reporting_date('refunded_at'), 'day') }} as days_to_refund
+        {{ dbt.datediff(
+            reporting_date('ordered_at'), reporting_date('refunded_at'), 'day'
+        ) }} as days_to_refund
     from converted
 
 )

@@ -1,3 +1,5 @@
+{% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
+
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
@@ -17,13 +19,14 @@ promotions as (
 
 ),
 
--- one promotion per order: of those good at the time under the code, the one that started last
+-- of the promotions good under the code at the time, the one that started last
 order_promotions as (
 
     select
         orders.order_id,
         max_by(
-            promotions.promotion_id, cast(promotions.starts_at as varchar) || promotions.promotion_id
+            promotions.promotion_id,
+            cast(promotions.starts_at as varchar) || promotions.promotion_id
         ) as promotion_id
     from orders
     inner join promotions
@@ -58,11 +61,14 @@ owned as (
         orders.order_date,
         orders.is_cancelled,
         coalesce(customers.person_id, emails.person_id) as person_id,
-        orders.discount_amount / nullif(cast(orders.gross_sales as double), 0) as discount_share
+        orders.discount_amount
+        / nullif(cast(orders.gross_sales as double), 0) as discount_share
     from orders
     left join customers on orders.customer_id = customers.identifier
     left join emails
-        on case when orders.customer_id is null then orders.email_hash end = emails.identifier
+        on
+            case when orders.customer_id is null then orders.email_hash end
+            = emails.identifier
 
 ),
 
@@ -86,13 +92,18 @@ final as (
         owned.person_id,
         numbered.person_order_number,
         coalesce(numbered.person_order_number = 1, false) as is_first_order,
-        {{ dbt.datediff('numbered.previous_order_date', 'owned.order_date', 'day') }} as days_since_previous_order,
+        {{ dbt.datediff(
+            'numbered.previous_order_date', 'owned.order_date', 'day'
+        ) }} as days_since_previous_order,
         order_promotions.promotion_id,
         owned.discount_share,
         case
             when order_promotions.promotion_id is not null
-                then coalesce(promotions.promotion_kind not in ('{{ var('non_promo_kinds') | join("', '") }}'), true)
-            else coalesce(owned.discount_share >= {{ var('promo_discount_share_min') }}, false)
+                then coalesce(promotions.promotion_kind not in ({{ non_promo_kinds }}), true)
+            else
+                coalesce(
+                    owned.discount_share >= {{ var('promo_discount_share_min') }}, false
+                )
         end as is_promo_order
     from owned
     left join numbered on owned.order_id = numbered.order_id

@@ -22,7 +22,7 @@ first_orders as (
         numbered.person_id,
         orders.order_id,
         orders.ordered_at,
-        cast({{ dbt.date_trunc('month', 'orders.order_date') }} as date) as cohort_month,
+        {{ month_of('orders.order_date') }} as cohort_month,
         orders.country,
         numbered.promotion_id,
         numbered.is_promo_order
@@ -32,7 +32,7 @@ first_orders as (
 
 ),
 
--- the category of the line with the largest net sales, ties to the smallest order_item_id
+-- the line with the largest net sales, ties to the smallest order_item_id
 ranked_lines as (
 
     select
@@ -40,7 +40,7 @@ ranked_lines as (
         order_items.category,
         row_number() over (
             partition by first_orders.order_id
-            order by order_items.net_sales desc, order_items.order_item_id
+            order by order_items.net_sales desc, order_items.order_item_id asc
         ) as line_rank
     from first_orders
     inner join order_items on first_orders.order_id = order_items.order_id
@@ -59,7 +59,10 @@ final as (
         first_orders.promotion_id as acquisition_promotion_id,
         first_orders.is_promo_order as is_promo_acquired
     from first_orders
-    left join ranked_lines on first_orders.order_id = ranked_lines.order_id and ranked_lines.line_rank = 1
+    left join ranked_lines
+        on
+            first_orders.order_id = ranked_lines.order_id
+            and ranked_lines.line_rank = 1
 
 )
 

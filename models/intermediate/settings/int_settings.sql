@@ -19,7 +19,8 @@ with orders as (
 
 ),
 
--- one row per column that says when something happened; versions that lost count too, quarantined rows do not
+-- a row per column that says when something happened: versions that lost count as well,
+-- rows set aside do not
 happenings as (
 
     select

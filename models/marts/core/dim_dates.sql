@@ -17,8 +17,12 @@ movements as (
 bounds as (
 
     select
-        least({{ reporting_date('settings.first_happened_at') }}, movements.first_date) as first_date,
-        greatest({{ reporting_date('settings.last_happened_at') }}, movements.last_date) as last_date
+        least(
+            {{ reporting_date('settings.first_happened_at') }}, movements.first_date
+        ) as first_date,
+        greatest(
+            {{ reporting_date('settings.last_happened_at') }}, movements.last_date
+        ) as last_date
     from settings
     cross join movements
 
@@ -35,7 +39,7 @@ final as (
     select
         date_day,
         cast({{ dbt.date_trunc('week', 'date_day') }} as date) as week_start,
-        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start,
+        {{ month_of('date_day') }} as month_start,
         cast({{ dbt.date_trunc('quarter', 'date_day') }} as date) as quarter_start,
         cast({{ iso_day_of_week('date_day') }} as integer) as day_of_week
     from days

@@ -45,8 +45,10 @@ sightings as (
     from evidence
     inner join identifiers
         on
-            identifiers.identifier_kind = case when evidence.customer_id is null then 'email_hash' else 'customer_id' end
-            and identifiers.identifier = coalesce(evidence.customer_id, evidence.email_hash)
+            case when evidence.customer_id is null then 'email_hash' else 'customer_id' end
+            = identifiers.identifier_kind
+            and coalesce(evidence.customer_id, evidence.email_hash)
+            = identifiers.identifier
 
 ),
 
@@ -59,9 +61,9 @@ addresses as (
         row_number() over (
             partition by person_id
             order by
-                case when evidence = 'account' then 0 else 1 end,
+                case when evidence = 'account' then 0 else 1 end asc,
                 last_seen_at desc nulls last,
-                email_hash
+                email_hash asc
         ) as address_rank
     from sightings
     where email_hash is not null
@@ -101,7 +103,10 @@ final as (
 
     select
         persons.person_id,
-        case when customers.person_id is not null then 'customer' else 'guest' end as person_kind,
+        case
+            when customers.person_id is not null then 'customer'
+            else 'guest'
+        end as person_kind,
         customers.customer_ids,
         persons.first_seen_at,
         sales.first_order_at,
@@ -127,7 +132,8 @@ final as (
     left join customers on persons.person_id = customers.person_id
     left join sales on persons.person_id = sales.person_id
     left join acquisitions on persons.person_id = acquisitions.person_id
-    left join addresses on persons.person_id = addresses.person_id and addresses.address_rank = 1
+    left join addresses
+        on persons.person_id = addresses.person_id and addresses.address_rank = 1
 
 )
 

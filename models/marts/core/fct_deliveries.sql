@@ -47,7 +47,9 @@ final as (
         cast(
             case
                 when arrived_at > promised_at
-                    then {{ dbt.datediff(reporting_date('promised_at'), reporting_date('arrived_at'), 'day') }}
+                    then {{ dbt.datediff(
+                        reporting_date('promised_at'), reporting_date('arrived_at'), 'day'
+                    ) }}
                 when promised_at is not null then 0
             end as integer
         ) as days_late

@@ -58,7 +58,9 @@ final as (
         netted.is_cancelled,
         cast(numbered.person_order_number as integer) as person_order_number,
         numbered.is_first_order,
-        cast(numbered.days_since_previous_order as integer) as days_since_previous_order,
+        cast(
+            numbered.days_since_previous_order as integer
+        ) as days_since_previous_order,
         numbered.promotion_id,
         numbered.discount_share,
         numbered.is_promo_order,
@@ -74,11 +76,12 @@ final as (
         netted.payment_fee,
         netted.fulfilment_cost,
         cast(
-            netted.net_revenue - costs.cost_of_goods - netted.payment_fee - netted.fulfilment_cost
-            as decimal(18, 2)
+            netted.net_revenue - costs.cost_of_goods
+            - netted.payment_fee - netted.fulfilment_cost as decimal(18, 2)
         ) as contribution_margin,
         costs.cost_quality,
-        netted.ordered_at + interval '{{ var('refund_window_days') }}' day <= settings.as_of as is_refund_mature,
+        netted.ordered_at + interval '{{ var('refund_window_days') }}' day
+        <= settings.as_of as is_refund_mature,
         netted.original_currency,
         cast(netted.original_total as decimal(18, 2)) as original_total,
         netted.exchange_rate,

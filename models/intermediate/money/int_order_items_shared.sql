@@ -1,0 +1,134 @@
+-- read by one step alone: written out it would only cost time
+{{ config(materialized='view') }}
+
+{% set parts = [
+    'shipping_amount', 'other_amount', 'payment_fee', 'fulfilment_cost', 'spread_refund',
+] %}
+{% set gaps = {} %}
+{% for part in parts %}{% do gaps.update({part: ['order_' ~ part, 'weight']}) %}{% endfor %}
+
+with order_items as (
+
+    select * from {{ ref('int_order_items_valued') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('int_refunds_converted') }}
+
+),
+
+-- shipping refunds, and refunds without a line, are spread over the order
+order_refunds as (
+
+    select
+        order_id,
+        sum(
+            refunded_shipping
+            + case when refunded_item_id is null then refunded_goods else 0 end
+        ) as spread_refund
+    from refunds
+    group by order_id
+
+),
+
+order_sums as (
+
+    select
+        order_id,
+        cast(sum(net_sales) as double) as net_sales,
+        cast(sum(gross_sales) as double) as gross_sales,
+        sum(gross_weight) as gross_weight
+    from order_items
+    group by order_id
+
+),
+
+-- by net sales (0: by gross)
+headers as (
+
+    select
+        orders.order_id,
+        orders.shipping_amount as order_shipping_amount,
+        orders.other_amount as order_other_amount,
+        orders.payment_fee as order_payment_fee,
+        orders.fulfilment_cost as order_fulfilment_cost,
+        coalesce(order_refunds.spread_refund, 0) as order_spread_refund,
+        orders.is_fee_assumed,
+        case
+            when order_sums.net_sales <> 0 then 'net'
+            when order_sums.gross_sales <> 0 then 'gross'
+            else 'price'
+        end as weighed_by,
+        case
+            when order_sums.net_sales <> 0 then order_sums.net_sales
+            when order_sums.gross_sales <> 0 then order_sums.gross_sales
+            else order_sums.gross_weight
+        end as weight_sum
+    from order_sums
+    inner join orders on order_sums.order_id = orders.order_id
+    left join order_refunds on order_sums.order_id = order_refunds.order_id
+
+),
+
+weighed as (
+
+    select
+        order_items.*,
+        {% for part in parts -%}
+        headers.order_{{ part }},
+        {% endfor -%}
+        headers.is_fee_assumed,
+        headers.weight_sum,
+        case headers.weighed_by
+            when 'net' then cast(order_items.net_sales as double)
+            when 'gross' then cast(order_items.gross_sales as double)
+            else order_items.gross_weight
+        end as weight
+    from order_items
+    inner join headers on order_items.order_id = headers.order_id
+
+),
+
+shared as (
+
+    select
+        {% for part in parts -%}
+        {{ to_cents('order_' ~ part ~ ' * (weight / weight_sum)') }} as {{ part }},
+        {% endfor -%}
+        *
+    from weighed
+
+),
+
+{{ remainders('shared', gaps) }},
+
+final as (
+
+    select
+        shared.order_item_id,
+        shared.order_id,
+        shared.product_id,
+        shared.quantity,
+        shared.gross_sales,
+        shared.discount_amount,
+        shared.net_sales,
+        {% for part in parts -%}
+        shared.{{ part }} + coalesce(remainders.{{ part }}, 0) as {{ part }},
+        {% endfor -%}
+        shared.line_cost,
+        shared.cost_quality,
+        shared.is_fee_assumed
+    from shared
+    left join remainders on shared.order_item_id = remainders.order_item_id
+
+)
+
+select * from final

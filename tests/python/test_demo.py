@@ -1,0 +1,123 @@
+"""The demo as a newcomer meets it: plain commands, no flags, and readers that never notice a build."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import DBT, PROJECT
+
+CX = Path(sys.executable).parent / "cx"
+# The public interface of what is built so far: every column that others may rely on.
+MONEY = (
+    "gross_sales discount_amount net_sales refund_amount shipping_amount other_amount net_revenue"
+    " cost_of_goods payment_fee fulfilment_cost contribution_margin cost_quality"
+)
+INTERFACE = {
+    "dim_persons": "person_id person_kind customer_ids first_seen_at first_order_at last_order_at"
+    " order_count net_revenue contribution_margin acquisition_promotion_id is_promo_acquired"
+    " sales_channels email_hash",
+    "dim_identity_links": "link_id person_id identifier_kind identifier identifier_id evidence"
+    " valid_from valid_to",
+    "dim_products": "product_id product_name category list_price unit_cost",
+    "dim_promotions": "promotion_id promotion_code promotion_name promotion_kind starts_at ends_at"
+    " is_sitewide",
+    "dim_dates": "date_day week_start month_start quarter_start day_of_week",
+    "fct_orders": "order_id person_id ordered_at order_date sales_channel store_id country status"
+    " is_cancelled person_order_number is_first_order days_since_previous_order promotion_id"
+    " discount_share is_promo_order item_count is_refund_mature original_currency original_total"
+    f" exchange_rate tax_amount {MONEY}",
+    "fct_order_items": f"order_item_id order_id product_id quantity returned_quantity {MONEY}",
+    "fct_refunds": "refund_id order_id order_item_id refunded_at refund_amount tax_amount reason"
+    " is_restocked days_to_refund",
+    "fct_sales_movements": f"movement_id order_id person_id movement_kind moved_at moved_date {MONEY}",
+    "fct_deliveries": "delivery_id order_id promised_at shipped_at delivered_at is_late days_late",
+    "fct_cohorts": "cohort_month segment_name segment_value period_number period_month cohort_size"
+    " active_customers retention_rate orders net_revenue contribution_margin"
+    " cumulative_margin_per_customer cost_known_share is_mature",
+    "dq_row_counts": "source_name table_name raw_rows staged_rows quarantined_rows duplicate_rows"
+    " after_as_of_rows no_device_rows bot_rows is_balanced",
+    "dq_quarantined_rows": "quarantine_id source_name table_name row_key reason_code reason raw_row",
+    "dq_schema_drift": "source_name table_name column_name drift_kind drift_value row_count",
+    "dq_builds": "build_id settings_hash as_of lake_fingerprint",
+    "dq_validation_results": "run_id suite expectation column_name success observed"
+    " unexpected_count severity",
+}
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    """Run a command of the activated environment in the project, without any other setting."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
+    settings["PATH"] = f"{DBT.parent}:{settings['PATH']}"
+    finished = subprocess.run(
+        [*map(str, command)],
+        cwd=PROJECT,
+        env=settings | {"CX_WAREHOUSE_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-6000:]
+    return finished.stdout + finished.stderr
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "warehouse"
+    run(CX, "build", folder=folder)
+    return folder
+
+
+def test_plain_dbt_build_passes_with_all_its_unit_tests(tmp_path):
+    target = tmp_path / "target"
+    output = run(DBT, "build", "--target-path", target, folder=tmp_path / "warehouse")
+    assert "ERROR=0" in output
+    assert "unit_test" in output or "unit tests" in output
+    run(DBT, "docs", "generate", "--target-path", target, folder=tmp_path / "warehouse")
+    assert (target / "catalog.json").stat().st_size > 10000
+
+
+def test_what_is_published_has_every_column_that_others_rely_on(published):
+    with duckdb.connect(str(published / "serve.duckdb"), read_only=True) as con:
+        found = con.execute(
+            "select table_name, list(column_name) from duckdb_columns()"
+            " where schema_name in ('marts', 'quality') group by table_name"
+        ).fetchall()
+    columns = {name: set(names) for name, names in found}
+    for mart, expected in INTERFACE.items():
+        assert set(expected.split()) <= columns[mart], mart
+
+
+def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
+    """Two builds of different meaning; whatever a reader opens agrees with itself."""
+    builds_seen: set[str] = set()
+    done = False
+
+    def read() -> None:
+        while not done:
+            with duckdb.connect(str(published / "serve.duckdb"), read_only=True) as con:
+                [(build_id, as_of)] = con.execute(
+                    "select build_id, as_of from quality.dq_builds"
+                ).fetchall()
+                [(last, orders, moved)] = con.execute(
+                    "select max(ordered_at), sum(net_revenue),"
+                    " (select sum(net_revenue) from marts.fct_sales_movements) from marts.fct_orders"
+                ).fetchall()
+            assert last <= as_of
+            assert orders == moved
+            builds_seen.add(build_id)
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            run(CX, "build", "--vars", "{as_of: 2010-06-30}", folder=published)
+            run(CX, "build", folder=published)
+        finally:
+            done = True
+        reader.result()
+    assert len(builds_seen) == 2

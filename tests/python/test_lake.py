@@ -1,0 +1,140 @@
+"""How files become raw tables: the same value reads the same in any file and beside any other."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import order, write_table
+
+from cx_warehouse.lake import register_lake
+from cx_warehouse.settings import CxError, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORDERS = "storefront/orders"
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def register(con: duckdb.DuckDBPyConnection, lake: Path, raw_format: str = "parquet") -> None:
+    register_lake(con, Settings(lake, raw_format, lake / "warehouse", "a-secret-key"))
+
+
+def write_column(lake: Path, name: str, values: pa.Array | list[Any], part: int) -> None:
+    rows = len(values)
+    columns = {key: [value] * rows for key, value in order("o").items()}
+    folder = lake / ORDERS
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns | {name: values}), folder / f"{part}.parquet")
+
+
+def texts(con: duckdb.DuckDBPyConnection, name: str) -> list[str | None]:
+    rows = con.execute(f"select cast({name} as varchar) from raw_storefront.orders").fetchall()
+    return sorted((row[0] for row in rows), key=str)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("customer_id", [12345.0, float("nan"), 0.5], ["0.5", "12345", None]),
+        ("customer_id", [12345, None], ["12345", None]),
+        ("customer_id", [Decimal("12345.00"), Decimal("1.50")], ["1.5", "12345"]),
+        ("tax_total", [float("nan"), float("inf"), 1.25], ["1.25", None, "inf"]),
+        ("cancelled_at", [datetime(2024, 3, 1, 12, tzinfo=UTC)], ["2024-03-01 12:00:00"]),
+        ("cancelled_at", [date(2024, 3, 1)], ["2024-03-01"]),
+        ("prices_include_tax", [True, None], [None, "true"]),
+    ],
+)
+def test_a_value_reads_the_same_beside_a_file_of_text(con, tmp_path, name, values, expected):
+    write_column(tmp_path, name, values, 1)
+    register(con, tmp_path)
+    if name == "customer_id":  # identifiers are text anyway
+        assert texts(con, name) == sorted(expected, key=str)
+    write_column(tmp_path, name, ["beside"], 2)
+    register(con, tmp_path)
+    assert texts(con, name) == sorted([*expected, "beside"], key=str)
+
+
+def test_columns_keep_their_type_where_all_files_agree(con, tmp_path):
+    write_column(tmp_path, "cancelled_at", pa.array([datetime(2024, 3, 1)], pa.timestamp("ns")), 1)  # noqa: DTZ001
+    write_column(tmp_path, "cancelled_at", [datetime(2024, 3, 1, tzinfo=UTC)], 2)
+    register(con, tmp_path)
+    query = "select distinct typeof(cancelled_at), cancelled_at from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [("TIMESTAMP", datetime(2024, 3, 1))]  # noqa: DTZ001
+
+
+def test_only_the_columns_of_a_query_are_read(con, tmp_path):
+    write_column(tmp_path, "customer_id", ["c"], 1)
+    register(con, tmp_path)
+    query = "explain select order_id from raw_storefront.orders where order_id = 'o'"
+    plan = con.execute(query).fetchall()[0][1]
+    assert "customer_id" not in plan
+    assert "order_id='o'" in plan.replace(" ", "")
+
+
+def test_nested_values_are_json(con, tmp_path):
+    write_table(tmp_path, ORDERS, [order("o")])
+    event = {"event_id": "e", "occurred_at": "2024-03-01", "event_name": "x", "items": [{"a": 1}]}
+    write_table(tmp_path, "web/events", [event])
+    register(con, tmp_path)
+    assert con.execute("select items from raw_web.events").fetchone() == ('[{"a":1}]',)
+
+
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+def test_drift_counts_unknown_and_missing_columns(con, tmp_path, raw_format):
+    write_table(tmp_path, ORDERS, [order("o-1", colour="red"), order("o-2")], raw_format)
+    write_table(tmp_path, ORDERS, [order("o-3", country="AT")], raw_format)
+    register(con, tmp_path, raw_format)
+    drift = con.execute("select column_name, drift_kind, row_count from raw_lake.schema_drift")
+    found = {(name, kind): count for name, kind, count in drift.fetchall()}
+    assert found["colour", "unknown_column"] == 1
+    assert found["email", "missing_column"] == 3
+    assert ("country", "missing_column") not in found
+    assert not any(name.startswith("_") for name, _ in found)
+
+
+def test_a_file_without_a_required_column_is_named(con, tmp_path):
+    row = order("o")
+    del row["order_total"]
+    path = write_table(tmp_path, ORDERS, [row])
+    with pytest.raises(CxError, match=f"{path} lacks the required column order_total"):
+        register(con, tmp_path)
+
+
+def test_a_lake_without_orders_says_where_they_belong(con, tmp_path):
+    with pytest.raises(CxError, match="no .parquet file with orders below .*storefront/orders"):
+        register(con, tmp_path)
+
+
+def test_absent_tables_are_empty_with_their_types(con, tmp_path):
+    write_table(tmp_path, ORDERS, [order("o")])
+    register(con, tmp_path)
+    query = "select column_type from (describe raw_support.tickets) where column_name = 'created_at'"
+    assert con.execute(query).fetchone() == ("TIMESTAMP",)
+    assert con.execute("select count(*) from raw_support.tickets").fetchone() == (0,)
+
+
+def test_the_fingerprint_is_of_content_not_of_time(con, tmp_path):
+    path = write_table(tmp_path, ORDERS, [order("o")])
+    register(con, tmp_path)
+    query = "select path, content_hash from raw_lake.files"
+    before = con.execute(query).fetchall()
+    path.touch()
+    register(con, tmp_path)
+    assert con.execute(query).fetchall() == before
+    write_table(tmp_path, ORDERS, [order("o-2")])
+    path.write_bytes((tmp_path / ORDERS / "part-1.parquet").read_bytes())
+    register(con, tmp_path)
+    assert con.execute(query).fetchall()[0] != before[0]
