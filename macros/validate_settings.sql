@@ -8,6 +8,9 @@
         ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
         ('cost_known_share_min', 0, 1), ('payment_fee_rate', 0, 1), ('fulfilment_cost_rate', 0, 1),
         ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
+        ('session_timeout_minutes', 0, none), ('bounce_max_seconds', 0, none), ('late_arrival_days', 0, none),
+        ('identity_lookback_days', 0, none), ('identity_lookahead_days', 0, none),
+        ('acquisition_lookback_days', 0, none),
     ] %}
         {% set value = var(name) %}
         {% if value is not number or value < low or (high is not none and value > high) %}
@@ -17,6 +20,9 @@
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
         {{ stop_setting(name, 'must be a list') }}
     {% endfor %}
+    {% if var('session_splits_at_midnight') is not boolean %}
+        {{ stop_setting('session_splits_at_midnight', 'must be true or false') }}
+    {% endif %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
         {% set text = (var(name) | string).replace("'", '') %}
         {% if run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
@@ -44,5 +50,7 @@
         'money_tolerance', 'refund_window_days', 'promo_discount_share_min', 'non_promo_kinds',
         'cost_known_share_min', 'payment_fee_rate', 'fulfilment_cost_rate', 'identity_max_customers_per_email',
         'marketing_parameters', 'quarantine_share_max',
+        'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
+        'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days', 'acquisition_lookback_days',
     ]) }}
 {% endmacro %}

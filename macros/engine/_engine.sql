@@ -116,3 +116,28 @@
 {#- Aggregate: a sorted list of the values. -#}
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
+
+{#- After `as`: a step that is read twice is worked out twice, which costs less than keeping a wide table aside. -#}
+{% macro not_materialized() %}{{ return(adapter.dispatch('not_materialized')()) }}{% endmacro %}
+{% macro duckdb__not_materialized() %}not materialized{% endmacro %}
+
+{#- The path of a URL, without scheme, host, query and fragment; '/' for a host alone. Takes a path alone as well. -#}
+{% macro url_path(url) %}{{ return(adapter.dispatch('url_path')(url)) }}{% endmacro %}
+{% macro duckdb__url_path(url) -%}
+    case
+        when {{ url }} is not null
+            then coalesce(nullif(regexp_extract({{ url }}, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1), ''), '/')
+    end
+{%- endmacro %}
+
+{#- The host of a URL in lower case, without port and leading www; null where there is none. -#}
+{% macro url_host(url) %}{{ return(adapter.dispatch('url_host')(url)) }}{% endmacro %}
+{% macro duckdb__url_host(url) -%}
+    nullif(regexp_extract(lower({{ url }}), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www[.])?([^/?#:]*)', 1), '')
+{%- endmacro %}
+
+{#- The value of a parameter in the query of a URL, decoded; null where there is none. -#}
+{% macro url_parameter(url, name) %}{{ return(adapter.dispatch('url_parameter')(url, name)) }}{% endmacro %}
+{% macro duckdb__url_parameter(url, name) -%}
+    nullif(trim(url_decode(replace(regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '+', ' '))), '')
+{%- endmacro %}

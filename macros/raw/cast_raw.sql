@@ -38,3 +38,8 @@
             then cast(try_cast({{ expression }} as decimal(18, 6)) as bigint)
     end
 {%- endmacro %}
+
+{#- One column of the contract, cast, by its name. -#}
+{% macro raw_column(contract, name) -%}
+    {%- for column in contract.columns if column.name == name -%} {{ cast_raw(column) }} {%- else -%} null {%- endfor -%}
+{%- endmacro %}

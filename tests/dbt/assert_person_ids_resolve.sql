@@ -1,4 +1,5 @@
--- Every person is known by the identifier that its key is made of, and every identifier belongs to one person.
+-- Every person is known by the identifier that its key is made of, and every identifier belongs to one person;
+-- a device may be many persons'.
 with links as (
 
     select
@@ -6,6 +7,7 @@ with links as (
         min(person_id) as person_id,
         max(person_id) as other_person_id
     from {{ ref('dim_identity_links') }}
+    where identifier_kind <> 'anonymous_id' or evidence = 'visit'
     group by identifier_id
 
 )

@@ -1,6 +1,14 @@
 with evidence as (
 
-    select * from {{ ref('int_identity_evidence') }}
+    select
+        customer_id,
+        email_hash
+    from {{ ref('int_identity_evidence') }}
+    union all
+    select
+        customer_id,
+        email_hash
+    from {{ ref('int_identity_weak_evidence') }}
 
 ),
 

@@ -16,12 +16,32 @@ order_items as (
 
 ),
 
+sessions as (
+
+    select * from {{ ref('int_sessions_owned') }}
+
+),
+
+channels as (
+
+    select * from {{ ref('int_session_channels') }}
+
+),
+
+web as (
+
+    select count(*) > 0 as has_sessions
+    from channels
+
+),
+
 first_orders as (
 
     select
         numbered.person_id,
         orders.order_id,
         orders.ordered_at,
+        orders.sales_channel,
         {{ month_of('orders.order_date') }} as cohort_month,
         orders.country,
         numbered.promotion_id,
@@ -47,6 +67,28 @@ ranked_lines as (
 
 ),
 
+-- the last session that came from somewhere
+sources as (
+
+    select
+        first_orders.person_id,
+        max_by(
+            channels.channel_group, row(sessions.started_at, sessions.session_id)
+        ) as channel_group
+    from first_orders
+    inner join sessions
+        on
+            first_orders.person_id = sessions.person_id
+            and first_orders.ordered_at >= sessions.started_at
+            and first_orders.ordered_at
+            <= sessions.started_at
+            + interval '{{ var('acquisition_lookback_days') }}' day
+    inner join channels on sessions.session_id = channels.session_id
+    where channels.channel_group <> 'direct'
+    group by first_orders.person_id
+
+),
+
 final as (
 
     select
@@ -56,6 +98,12 @@ final as (
         first_orders.cohort_month,
         first_orders.country,
         ranked_lines.category as first_category,
+        case
+            when not web.has_sessions then null
+            when first_orders.sales_channel in ('store', 'marketplace', 'phone')
+                then first_orders.sales_channel
+            else coalesce(sources.channel_group, 'direct')
+        end as acquisition_channel,
         first_orders.promotion_id as acquisition_promotion_id,
         first_orders.is_promo_order as is_promo_acquired
     from first_orders
@@ -63,6 +111,8 @@ final as (
         on
             first_orders.order_id = ranked_lines.order_id
             and ranked_lines.line_rank = 1
+    left join sources on first_orders.person_id = sources.person_id
+    cross join web
 
 )
 

@@ -1,6 +1,8 @@
 with evidence as (
 
     select * from {{ ref('int_identity_evidence') }}
+    union all
+    select * from {{ ref('int_identity_weak_evidence') }}
 
 ),
 
@@ -13,6 +15,12 @@ edges as (
 identifiers as (
 
     select * from {{ ref('int_identifiers_resolved') }}
+
+),
+
+device_links as (
+
+    select * from {{ ref('int_device_links') }}
 
 ),
 
@@ -75,27 +83,45 @@ links as (
 
 ),
 
-final as (
+resolved as (
 
     select
-        md5(
-            links.identifier_kind || ':' || links.identifier
-            || '|' || coalesce(links.linked_identifier, '') || '|' || links.evidence
-        ) as link_id,
-        identifiers.person_id,
-        links.identifier_kind,
-        links.identifier,
+        links.*,
+        cast(null as timestamp) as valid_to,
         identifiers.identifier_id,
-        links.linked_kind,
-        links.linked_identifier,
-        links.evidence,
-        links.valid_from,
-        cast(null as timestamp) as valid_to
+        identifiers.person_id
     from links
     inner join identifiers
         on
             links.identifier_kind = identifiers.identifier_kind
             and links.identifier = identifiers.identifier
+    union all by name
+    select
+        *,
+        'anonymous_id' as identifier_kind,
+        anonymous_id as identifier,
+        {{ identifier_id("'anonymous_id'", 'anonymous_id') }} as identifier_id
+    from device_links
+
+),
+
+final as (
+
+    select
+        md5(
+            identifier_kind || ':' || identifier || '|' || coalesce(linked_kind || ':', '')
+            || coalesce(linked_identifier, '') || '|' || evidence
+        ) as link_id,
+        person_id,
+        identifier_kind,
+        identifier,
+        identifier_id,
+        linked_kind,
+        linked_identifier,
+        evidence,
+        valid_from,
+        valid_to
+    from resolved
 
 )
 

@@ -7,12 +7,20 @@ with identifiers as (
 evidence as (
 
     select * from {{ ref('int_identity_evidence') }}
+    union all
+    select * from {{ ref('int_identity_weak_evidence') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('int_sessions_owned') }}
 
 ),
 
@@ -70,12 +78,31 @@ addresses as (
 
 ),
 
+-- who was never identified is a visitor: a device
+appearances as (
+
+    select
+        person_id,
+        first_seen_at,
+        false as is_visitor
+    from sightings
+    union all
+    select
+        person_id,
+        min(started_at) as first_seen_at,
+        bool_and(is_visitor) as is_visitor
+    from sessions
+    group by person_id
+
+),
+
 persons as (
 
     select
         person_id,
-        min(first_seen_at) as first_seen_at
-    from sightings
+        min(first_seen_at) as first_seen_at,
+        bool_and(is_visitor) as is_visitor
+    from appearances
     group by person_id
 
 ),
@@ -105,6 +132,7 @@ final as (
         persons.person_id,
         case
             when customers.person_id is not null then 'customer'
+            when persons.is_visitor then 'visitor'
             else 'guest'
         end as person_kind,
         customers.customer_ids,
@@ -120,6 +148,7 @@ final as (
             end as decimal(18, 2)
         ) as contribution_margin,
         sales.cost_known_share,
+        acquisitions.acquisition_channel,
         acquisitions.acquisition_promotion_id,
         acquisitions.is_promo_acquired,
         case

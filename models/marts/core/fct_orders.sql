@@ -16,6 +16,18 @@ costs as (
 
 ),
 
+order_sessions as (
+
+    select * from {{ ref('int_order_sessions') }}
+
+),
+
+landed as (
+
+    select * from {{ ref('int_sessions_landed') }}
+
+),
+
 settings as (
 
     select * from {{ ref('int_settings') }}
@@ -64,6 +76,8 @@ final as (
         numbered.promotion_id,
         numbered.discount_share,
         numbered.is_promo_order,
+        order_sessions.session_id,
+        landed.device_type,
         cast(costs.item_count as decimal(18, 2)) as item_count,
         netted.gross_sales,
         netted.discount_amount,
@@ -89,6 +103,8 @@ final as (
     from netted
     inner join numbered on netted.order_id = numbered.order_id
     inner join costs on netted.order_id = costs.order_id
+    left join order_sessions on netted.order_id = order_sessions.order_id
+    left join landed on order_sessions.session_id = landed.session_id
     cross join settings
 
 )

@@ -28,6 +28,7 @@ members as (
 
     {% for name, expression in {
         'all': "'all'",
+        'acquisition_channel': 'acquisition_channel',
         'is_promo_acquired': 'cast(is_promo_acquired as varchar)',
         'first_category': 'first_category',
         'country': 'country',

@@ -25,7 +25,7 @@ event_names as (
 
 ),
 
-typed as (
+typed as {{ not_materialized() }} (
 
     select
         {{ typed_columns(contract) }}
@@ -33,10 +33,32 @@ typed as (
 
 ),
 
+-- the rules look at each agent, page and device once, read from the raw column alone
+agents as (
+
+    select distinct {{ raw_column(contract, 'user_agent') }} as user_agent
+    from {{ source('web', 'events') }}
+
+),
+
+pages as (
+
+    select distinct {{ raw_column(contract, 'page_url') }} as page_url
+    from {{ source('web', 'events') }}
+
+),
+
+devices as (
+
+    select distinct {{ raw_column(contract, 'anonymous_id') }} as anonymous_id
+    from {{ source('web', 'events') }}
+
+),
+
 excluded_agents as (
 
     select agents.user_agent
-    from (select distinct user_agent from typed) as agents
+    from agents
     inner join traffic_rules
         on
             traffic_rules.field = 'user_agent'
@@ -47,7 +69,7 @@ excluded_agents as (
 excluded_pages as (
 
     select pages.page_url
-    from (select distinct page_url from typed) as pages
+    from pages
     inner join traffic_rules
         on
             traffic_rules.field = 'page_url'
@@ -58,7 +80,7 @@ excluded_pages as (
 excluded_devices as (
 
     select devices.anonymous_id
-    from (select distinct anonymous_id from typed) as devices
+    from devices
     inner join traffic_rules
         on
             traffic_rules.field = 'anonymous_id'
@@ -68,7 +90,7 @@ excluded_devices as (
 
 {{ repeated_keys(source('web', 'events'), contract) }},
 
-judged as (
+judged as {{ not_materialized() }} (
 
     select
         typed.*,

@@ -4,8 +4,9 @@
       names        columns that hold a name in lower_snake_case
       patterns     columns that hold a regular expression
       closed_list  columns that name a raw table, one of its columns with a closed list, and a word of that list or other
+      events       columns that name an event: one of our words, or one of seed event_names; empty is fine
       unique_by    expressions that no two rows share -#}
-{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], unique_by=[]) %}
+{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], unique_by=[]) %}
 {%- set columns = adapter.get_columns_in_relation(model) -%}
 {%- set lists = [] -%}
 {%- set words = [] -%}
@@ -42,6 +43,11 @@ with judged as (
             {%- endfor %}
             {%- for pattern in patterns %}
             when not {{ is_pattern(pattern) }} then '{{ pattern }} is no regular expression'
+            {%- endfor %}
+            {%- for name in events %}
+            when {{ name }} not in ('{{ event_words() | join("', '") }}')
+                and {{ name }} not in (select event_name from {{ ref('event_names') }})
+                then '{{ name }} is no event: list it in seed event_names'
             {%- endfor %}
             {%- for mistake, condition in rules.items() %}
             when not coalesce({{ condition }}, false) then '{{ mistake }}'

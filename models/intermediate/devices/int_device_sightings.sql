@@ -1,0 +1,150 @@
+with events as (
+
+    select * from {{ ref('int_events_sessionised') }}
+    where customer_id is not null or email_hash is not null
+
+),
+
+sessions as (
+
+    select * from {{ ref('int_sessions_summarised') }}
+
+),
+
+email_clicks as (
+
+    select * from {{ ref('stg_email__email_events') }}
+    where row_bucket = 'staged' and event_type = 'clicked' and anonymous_id is not null
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+    where anonymous_id is not null
+
+),
+
+order_sessions as (
+
+    select * from {{ ref('int_order_sessions') }}
+
+),
+
+exclusions as (
+
+    select * from {{ ref('identity_exclusions') }}
+
+),
+
+-- a click belongs to the session that it lands in
+click_sessions as (
+
+    select
+        email_clicks.email_event_id,
+        min_by(sessions.session_id, sessions.first_event_number) as session_id
+    from email_clicks
+    inner join sessions
+        on
+            email_clicks.anonymous_id = sessions.anonymous_id
+            and email_clicks.occurred_at <= sessions.ended_at
+            and email_clicks.occurred_at
+            + interval '{{ var('session_timeout_minutes') }}' minute
+            >= sessions.started_at
+    group by email_clicks.email_event_id
+
+),
+
+-- an order's device may differ from that of the page that told of it
+sighted as (
+
+    select
+        session_id,
+        anonymous_id,
+        customer_id,
+        email_hash,
+        'login' as evidence,
+        occurred_at as seen_at
+    from events
+    union all
+    select
+        click_sessions.session_id,
+        email_clicks.anonymous_id,
+        email_clicks.customer_id,
+        email_clicks.email_hash,
+        'email_click' as evidence,
+        email_clicks.occurred_at as seen_at
+    from email_clicks
+    left join click_sessions on email_clicks.email_event_id = click_sessions.email_event_id
+    union all
+    select
+        sessions.session_id,
+        orders.anonymous_id,
+        orders.customer_id,
+        orders.email_hash,
+        'order' as evidence,
+        orders.ordered_at as seen_at
+    from orders
+    left join order_sessions on orders.order_id = order_sessions.order_id
+    left join sessions
+        on
+            order_sessions.session_id = sessions.session_id
+            and orders.anonymous_id = sessions.anonymous_id
+
+),
+
+-- the account says who it is; only without one the e-mail
+named as (
+
+    select
+        session_id,
+        anonymous_id,
+        case when customer_id is null then 'email_hash' else 'customer_id' end as identifier_kind,
+        coalesce(customer_id, email_hash) as identifier,
+        evidence,
+        min(seen_at) as first_seen_at,
+        max(seen_at) as last_seen_at
+    from sighted
+    where customer_id is not null or email_hash is not null
+    group by all
+
+),
+
+withdrawn as (
+
+    select
+        named.anonymous_id,
+        named.identifier_kind,
+        named.identifier
+    from named
+    inner join exclusions
+        on
+            (
+                exclusions.identifier_kind = 'anonymous_id'
+                and exclusions.identifier = named.anonymous_id
+                and coalesce(exclusions.linked_identifier, named.identifier) = named.identifier
+                and coalesce(exclusions.linked_kind, named.identifier_kind) = named.identifier_kind
+            )
+            or (
+                exclusions.identifier_kind = named.identifier_kind
+                and exclusions.identifier = named.identifier
+                and coalesce(exclusions.linked_kind, 'anonymous_id') = 'anonymous_id'
+                and coalesce(exclusions.linked_identifier, named.anonymous_id) = named.anonymous_id
+            )
+    group by all
+
+),
+
+final as (
+
+    select named.*
+    from named
+    anti join withdrawn
+        on
+            named.anonymous_id = withdrawn.anonymous_id
+            and named.identifier_kind = withdrawn.identifier_kind
+            and named.identifier = withdrawn.identifier
+
+)
+
+select * from final

@@ -1,0 +1,70 @@
+with sessions as (
+
+    select
+        session_id,
+        anonymous_id,
+        started_at
+    from {{ ref('int_sessions_summarised') }}
+
+),
+
+sightings as (
+
+    select * from {{ ref('int_device_sightings') }}
+    where session_id is not null
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identifiers_resolved') }}
+
+),
+
+device_owners as (
+
+    select * from {{ ref('int_device_owners') }}
+
+),
+
+-- where several persons are sighted in a session, it is the first one's
+sighted as (
+
+    select
+        sightings.session_id,
+        min_by(
+            identifiers.person_id,
+            row(sightings.first_seen_at, sightings.evidence, identifiers.person_id)
+        ) as person_id
+    from sightings
+    inner join identifiers
+        on
+            sightings.identifier_kind = identifiers.identifier_kind
+            and sightings.identifier = identifiers.identifier
+    group by sightings.session_id
+
+),
+
+final as (
+
+    select
+        sessions.session_id,
+        sessions.anonymous_id,
+        sessions.started_at,
+        coalesce(
+            sighted.person_id,
+            device_owners.person_id,
+            {{ identifier_id("'anonymous_id'", 'sessions.anonymous_id') }}
+        ) as person_id,
+        sighted.person_id is null and device_owners.person_id is null as is_visitor
+    from sessions
+    left join sighted on sessions.session_id = sighted.session_id
+    left join device_owners
+        on
+            sessions.anonymous_id = device_owners.anonymous_id
+            and sessions.started_at >= device_owners.valid_from
+            and sessions.started_at <= device_owners.valid_to
+
+)
+
+select * from final

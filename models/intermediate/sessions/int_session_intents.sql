@@ -1,0 +1,61 @@
+with landed as (
+
+    select
+        session_id,
+        event_name,
+        coalesce(page_type, '') as page_type,
+        coalesce(landing_page, '') as landing_page
+    from {{ ref('int_sessions_landed') }}
+
+),
+
+intent_rules as (
+
+    select * from {{ ref('intent_rules') }}
+
+),
+
+beginnings as (
+
+    select
+        event_name,
+        page_type,
+        landing_page
+    from landed
+    group by all
+
+),
+
+-- every condition that a rule states must hold; the first rule wins
+matches as (
+
+    select
+        beginnings.event_name,
+        beginnings.page_type,
+        beginnings.landing_page,
+        min_by(intent_rules.intent, intent_rules.rule_number) as intent
+    from beginnings
+    inner join intent_rules
+        on
+            coalesce(intent_rules.event_name, beginnings.event_name) = beginnings.event_name
+            and coalesce(intent_rules.page_type, beginnings.page_type) = beginnings.page_type
+            and {{ matches_pattern('beginnings.landing_page', "coalesce(intent_rules.page_pattern, '')") }}
+    group by all
+
+),
+
+final as (
+
+    select
+        landed.session_id,
+        coalesce(matches.intent, 'unknown') as intent
+    from landed
+    left join matches
+        on
+            landed.event_name = matches.event_name
+            and landed.page_type = matches.page_type
+            and landed.landing_page = matches.landing_page
+
+)
+
+select * from final

@@ -1,0 +1,56 @@
+with events as (
+
+    select
+        *,
+        {{ url_path('page_url') }} as page_path
+    from {{ ref('int_events_sessionised') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
+summarised as (
+
+    select
+        session_id,
+        min(anonymous_id) as anonymous_id,
+        min(device_event_number) as first_event_number,
+        min_by(event_id, device_event_number) as first_event_id,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        count(*) as event_count,
+        count(*) filter (where event_name = 'page_view') as page_view_count,
+        min_by(page_path, device_event_number) filter (
+            where page_path is not null
+        ) as landing_page,
+        max_by(page_path, device_event_number) filter (
+            where page_path is not null
+        ) as exit_page,
+        coalesce(min(page_path) <> max(page_path), false) as has_several_pages,
+        bool_or(is_interaction) as has_interaction
+    from events
+    group by session_id
+
+),
+
+final as (
+
+    select
+        summarised.*,
+        not summarised.has_several_pages
+        and not summarised.has_interaction
+        and summarised.ended_at
+        < summarised.started_at
+        + interval '{{ var('bounce_max_seconds') }}' second as is_bounce,
+        summarised.ended_at
+        < settings.as_of - interval '{{ var('late_arrival_days') }}' day as is_final
+    from summarised
+    cross join settings
+
+)
+
+select * from final
