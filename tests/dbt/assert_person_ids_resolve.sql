@@ -1,5 +1,5 @@
--- Every person is known by the identifier that its key is made of, and every identifier belongs to one person;
--- a device may be many persons'.
+-- Every person is known by the identifier that its key is made of, and every identifier
+-- belongs to one person. Several persons may use one device.
 with links as (
 
     select
@@ -10,10 +10,16 @@ with links as (
     where identifier_kind <> 'anonymous_id' or evidence = 'visit'
     group by identifier_id
 
+),
+
+persons as (
+
+    select * from {{ ref('dim_persons') }}
+
 )
 
 select persons.person_id
-from {{ ref('dim_persons') }} as persons
+from persons
 left join links on persons.person_id = links.identifier_id
 where
     links.identifier_id is null

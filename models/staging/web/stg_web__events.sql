@@ -2,9 +2,9 @@
 {% set good_bucket %}case
                 when anonymous_id is null then 'no_device'
                 when
-                    user_agent in (select user_agent from excluded_agents)
-                    or page_url in (select page_url from excluded_pages)
-                    or anonymous_id in (select anonymous_id from excluded_devices)
+                    user_agent in (select user_agent from excluded_user_agent)
+                    or page_url in (select page_url from excluded_page_url)
+                    or anonymous_id in (select anonymous_id from excluded_anonymous_id)
                     then 'bot'
                 else 'staged'
             end{% endset %}
@@ -33,61 +33,29 @@ typed as {{ not_materialized() }} (
 
 ),
 
--- the rules look at each agent, page and device once, read from the raw column alone
-agents as (
+-- each value is looked at once, however many events carry it, and read by itself
+{% for field in ['user_agent', 'page_url', 'anonymous_id'] -%}
+{{ field }}_values as (
 
-    select distinct {{ raw_column(contract, 'user_agent') }} as user_agent
+    select distinct {{ raw_column(contract, field) }} as {{ field }}
     from {{ source('web', 'events') }}
 
 ),
 
-pages as (
+excluded_{{ field }} as (
 
-    select distinct {{ raw_column(contract, 'page_url') }} as page_url
-    from {{ source('web', 'events') }}
-
-),
-
-devices as (
-
-    select distinct {{ raw_column(contract, 'anonymous_id') }} as anonymous_id
-    from {{ source('web', 'events') }}
-
-),
-
-excluded_agents as (
-
-    select agents.user_agent
-    from agents
+    select {{ field }}_values.{{ field }}
+    from {{ field }}_values
     inner join traffic_rules
         on
-            traffic_rules.field = 'user_agent'
-            and {{ matches_pattern('agents.user_agent', 'traffic_rules.pattern') }}
+            traffic_rules.field = '{{ field }}'
+            and {{ matches_pattern(
+                field ~ '_values.' ~ field, 'traffic_rules.pattern'
+            ) }}
 
 ),
 
-excluded_pages as (
-
-    select pages.page_url
-    from pages
-    inner join traffic_rules
-        on
-            traffic_rules.field = 'page_url'
-            and {{ matches_pattern('pages.page_url', 'traffic_rules.pattern') }}
-
-),
-
-excluded_devices as (
-
-    select devices.anonymous_id
-    from devices
-    inner join traffic_rules
-        on
-            traffic_rules.field = 'anonymous_id'
-            and {{ matches_pattern('devices.anonymous_id', 'traffic_rules.pattern') }}
-
-),
-
+{% endfor -%}
 {{ repeated_keys(source('web', 'events'), contract) }},
 
 judged as {{ not_materialized() }} (
