@@ -141,3 +141,64 @@
 {% macro duckdb__url_parameter(url, name) -%}
     nullif(trim(url_decode(replace(regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '+', ' '))), '')
 {%- endmacro %}
+
+{#- What a group of a regular expression found in a text; empty where it found nothing. -#}
+{% macro pattern_group(text, pattern, number) %}{{ return(adapter.dispatch('pattern_group')(text, pattern, number)) }}{% endmacro %}
+{% macro duckdb__pattern_group(text, pattern, number) %}regexp_extract({{ text }}, '{{ pattern }}', {{ number }}){% endmacro %}
+
+{#- The value of a key (an SQL expression) of a JSON object, as text. -#}
+{% macro json_text(json, key) %}{{ return(adapter.dispatch('json_text')(json, key)) }}{% endmacro %}
+{% macro duckdb__json_text(json, key) %}json_extract_string({{ json }}, '$."' || {{ key }} || '"'){% endmacro %}
+
+{#- One row per part of a text column that a separator divides; none where it is empty. -#}
+{% macro split_rows(relation, text, separator, name) %}
+    {{- return(adapter.dispatch('split_rows')(relation, text, separator, name)) -}}
+{% endmacro %}
+{% macro duckdb__split_rows(relation, text, separator, name) -%}
+    select *, unnest(string_split({{ text }}, '{{ separator }}')) as {{ name }} from {{ relation }}
+{%- endmacro %}
+
+{#- One row per element of a list column, beside the columns `keys`. -#}
+{% macro unnested(relation, keys, list, name) %}
+    {{- return(adapter.dispatch('unnested')(relation, keys, list, name)) -}}
+{% endmacro %}
+{% macro duckdb__unnested(relation, keys, list, name) -%}
+    select
+        {{ keys | join(', ') }},
+        unnest({{ list }}) as {{ name }}
+    from {{ relation }}
+{%- endmacro %}
+
+{#- Aggregate: a list of values in the order of another expression. -#}
+{% macro list_by(expression, sorted_by) %}{{ return(adapter.dispatch('list_by')(expression, sorted_by)) }}{% endmacro %}
+{% macro duckdb__list_by(expression, sorted_by) %}list({{ expression }} order by {{ sorted_by }}){% endmacro %}
+
+{#- The elements of a list of whole numbers that a condition accepts, one after the other: it sees the list of those `kept`
+    so far and the `element`. -#}
+{% macro kept_elements(list, condition) %}{{ return(adapter.dispatch('kept_elements')(list, condition)) }}{% endmacro %}
+{% macro duckdb__kept_elements(list, condition) -%}
+    list_reduce(
+        list_transform({{ list }}, lambda element: [element]),
+        lambda kept, elements: case
+            when {{ condition | replace('element', 'elements[1]') }} then list_concat(kept, elements)
+            else kept
+        end,
+        cast([] as bigint[])
+    )
+{%- endmacro %}
+
+{#- Microseconds of a timestamp since 1970, and back. -#}
+{% macro epoch_microseconds(expression) %}{{ return(adapter.dispatch('epoch_microseconds')(expression)) }}{% endmacro %}
+{% macro duckdb__epoch_microseconds(expression) %}epoch_us({{ expression }}){% endmacro %}
+{% macro from_epoch_microseconds(expression) %}{{ return(adapter.dispatch('from_epoch_microseconds')(expression)) }}{% endmacro %}
+{% macro duckdb__from_epoch_microseconds(expression) %}make_timestamp({{ expression }}){% endmacro %}
+
+{#- Whether every part of a text that a separator divides matches a regular expression; null where the text is. -#}
+{% macro every_part_matches(text, separator, pattern) %}
+    {{- return(adapter.dispatch('every_part_matches')(text, separator, pattern)) -}}
+{% endmacro %}
+{% macro duckdb__every_part_matches(text, separator, pattern) -%}
+    list_bool_and(list_transform(
+        string_split({{ text }}, '{{ separator }}'), lambda part: regexp_matches(part, '{{ pattern }}')
+    ))
+{%- endmacro %}

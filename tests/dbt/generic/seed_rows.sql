@@ -5,8 +5,9 @@
       patterns     columns that hold a regular expression
       closed_list  columns that name a raw table, one of its columns with a closed list, and a word of that list or other
       events       columns that name an event: one of our words, or one of seed event_names; empty is fine
+      filters      columns that hold a filter: empty, or conditions `name op value` joined by ` and `
       unique_by    expressions that no two rows share -#}
-{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], unique_by=[]) %}
+{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], filters=[], unique_by=[]) %}
 {%- set columns = adapter.get_columns_in_relation(model) -%}
 {%- set lists = [] -%}
 {%- set words = [] -%}
@@ -48,6 +49,10 @@ with judged as (
             when {{ name }} not in ('{{ event_words() | join("', '") }}')
                 and {{ name }} not in (select event_name from {{ ref('event_names') }})
                 then '{{ name }} is no event: list it in seed event_names'
+            {%- endfor %}
+            {%- for name in filters %}
+            when {{ is_wrong_filter(name) }}
+                then '{{ name }} is not made of conditions `name op value` joined by ` and `, of columns of events or properties.key'
             {%- endfor %}
             {%- for mistake, condition in rules.items() %}
             when not coalesce({{ condition }}, false) then '{{ mistake }}'

@@ -1,0 +1,85 @@
+with steps as (
+
+    select * from {{ ref('funnel_steps') }}
+
+),
+
+conditions as (
+
+    {{ filter_conditions('steps', ['funnel_name', 'step_number', 'event_name']) }}
+
+),
+
+sessionised as (
+
+    select
+        event_id,
+        session_id,
+        occurred_at,
+        event_name
+    from {{ ref('int_events_sessionised') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('int_sessions_owned') }}
+
+),
+
+-- only events of steps with a filter are looked at in full
+filtered_events as (
+
+    select * from {{ ref('stg_web__events') }}
+    where
+        row_bucket = 'staged'
+        and event_name in (select conditions.event_name from conditions)
+
+),
+
+refused as (
+
+    select
+        conditions.funnel_name,
+        conditions.step_number,
+        filtered_events.event_id
+    from filtered_events
+    inner join conditions on filtered_events.event_name = conditions.event_name
+    where not {{ condition_holds('conditions', 'filtered_events') }}
+    group by all
+
+),
+
+candidates as (
+
+    select
+        steps.funnel_name,
+        steps.step_number,
+        sessionised.event_id,
+        sessionised.session_id,
+        sessionised.occurred_at
+    from sessionised
+    inner join steps on sessionised.event_name = steps.event_name
+
+),
+
+final as (
+
+    select
+        candidates.funnel_name,
+        candidates.step_number,
+        candidates.event_id,
+        candidates.session_id,
+        sessions.person_id,
+        candidates.occurred_at
+    from candidates
+    inner join sessions on candidates.session_id = sessions.session_id
+    anti join refused
+        on
+            candidates.event_id = refused.event_id
+            and candidates.funnel_name = refused.funnel_name
+            and candidates.step_number = refused.step_number
+
+)
+
+select * from final
