@@ -61,6 +61,7 @@ final as (
             order by device_event_number
             rows between unbounded preceding and current row
         ) as session_id,
+        is_session_start,
         anonymous_id,
         device_event_number,
         occurred_at,

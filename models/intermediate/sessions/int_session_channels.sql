@@ -60,7 +60,7 @@ matches as (
     left join categories on combinations.traffic_source = categories.traffic_source
     inner join channel_rules
         on
-            coalesce(channel_rules.source_category = categories.source_category, channel_rules.source_category is null)
+            coalesce(channel_rules.source_category, '') in ('', categories.source_category)
             and {{ matches_pattern('combinations.traffic_source', "coalesce(channel_rules.source_pattern, '')") }}
             and {{ matches_pattern('combinations.traffic_medium', "coalesce(channel_rules.medium_pattern, '')") }}
             and {{ matches_pattern('combinations.traffic_campaign', "coalesce(channel_rules.campaign_pattern, '')") }}

@@ -37,8 +37,8 @@ matches as (
     from beginnings
     inner join intent_rules
         on
-            coalesce(intent_rules.event_name, beginnings.event_name) = beginnings.event_name
-            and coalesce(intent_rules.page_type, beginnings.page_type) = beginnings.page_type
+            coalesce(intent_rules.event_name, '') in ('', beginnings.event_name)
+            and coalesce(intent_rules.page_type, '') in ('', beginnings.page_type)
             and {{ matches_pattern('beginnings.landing_page', "coalesce(intent_rules.page_pattern, '')") }}
     group by all
 
