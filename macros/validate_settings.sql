@@ -4,14 +4,7 @@
     {% for name in invocation_args_dict.get('vars', {}) if name not in setting_names() %}
         {{ stop_setting(name, 'is no setting of this project; they are listed in dbt_project.yml') }}
     {% endfor %}
-    {% for name, low, high in [
-        ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
-        ('cost_known_share_min', 0, 1), ('payment_fee_rate', 0, 1), ('fulfilment_cost_rate', 0, 1),
-        ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
-        ('session_timeout_minutes', 0, none), ('bounce_max_seconds', 0, none), ('late_arrival_days', 0, none),
-        ('identity_lookback_days', 0, none), ('identity_lookahead_days', 0, none),
-        ('acquisition_lookback_days', 0, none),
-    ] %}
+    {% for name, low, high in setting_limits() %}
         {% set value = var(name) %}
         {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds'] or name.startswith('identity_max') %}
         {% if value is not number or value < low or (high is not none and value > high)
@@ -45,6 +38,18 @@
 {#- Stops with the name of a setting, its value and what is wrong with it. -#}
 {% macro stop_setting(name, what) %}
     {{ exceptions.raise_compiler_error("var " ~ name ~ ": '" ~ var(name, '') ~ "' " ~ what) }}
+{% endmacro %}
+
+{#- The smallest and largest value of each setting that is a number; none where there is no largest. -#}
+{% macro setting_limits() %}
+    {{ return([
+        ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
+        ('cost_known_share_min', 0, 1), ('payment_fee_rate', 0, 1), ('fulfilment_cost_rate', 0, 1),
+        ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
+        ('session_timeout_minutes', 0, none), ('bounce_max_seconds', 0, none), ('late_arrival_days', 0, none),
+        ('identity_lookback_days', 0, none), ('identity_lookahead_days', 0, none),
+        ('acquisition_lookback_days', 0, none),
+    ]) }}
 {% endmacro %}
 
 {#- The names of all settings: the vars of dbt_project.yml. -#}

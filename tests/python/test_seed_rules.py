@@ -87,6 +87,47 @@ TYPOS = [
         "another row has the same cost_kind, category",
     ),
     ("cost_assumptions", "cost_of_goods_share,Garden,0.6", ""),
+    ("channel_rules", "200,Podcast,,,^podcast$,", "channel_group is no name in lower_snake_case"),
+    (
+        "channel_rules",
+        "201,podcast,audio,,^podcast$,",
+        "source_category is none of search, social, shopping, video",
+    ),
+    ("channel_rules", "202,podcast,,,,", "no condition is given"),
+    ("channel_rules", "203,podcast,,,^(pod,", "a pattern is no regular expression"),
+    ("channel_rules", "204,podcast,,,^podcast$,", ""),
+    ("traffic_sources", "news,^news$", "source_category is none of search, social, shopping, video"),
+    ("traffic_sources", "search,^(find", "source_pattern is no regular expression"),
+    ("traffic_sources", "search,^finder$", ""),
+    ("intent_rules", "200,buy,,cart,", "intent is none of research, purchase, support"),
+    (
+        "intent_rules",
+        "201,purchase,add_to_card,,",
+        "event_name is no event: list it in seed event_names",
+    ),
+    ("intent_rules", "202,purchase,,,", "no condition is given"),
+    ("intent_rules", "203,purchase,,,^/(cart", "page_pattern is no regular expression"),
+    ("intent_rules", "204,purchase,model_viewed_3d,,", ""),
+    (
+        "funnel_steps",
+        "sharing,1,shared,socialshare,,",
+        "event_name is no event: list it in seed event_names",
+    ),
+    ("funnel_steps", "Sharing,1,shared,social_share,,", "funnel_name is no name in lower_snake_case"),
+    ("funnel_steps", "reading,1,read,page_view,pagetype = blog,", "filter is not made of conditions"),
+    ("funnel_steps", "looking,1,read,page_view,page_type blog,", "filter is not made of conditions"),
+    (
+        "funnel_steps",
+        "seeing,1,read,page_view,page_type = blog and load_time_ms => 3,",
+        "filter is not made of conditions",
+    ),
+    (
+        "funnel_steps",
+        "waiting,1,read,page_view,,24.0",
+        "window_hours is empty, or given for step 1",
+    ),
+    ("funnel_steps", "skipping,2,read,page_view,,24.0", "the funnel has a gap before this step"),
+    ("funnel_steps", "turning,1,read,page_view,page_type = blog and properties.depth >= 3,", ""),
 ]
 SEEDS = sorted({seed for seed, _, _ in TYPOS})
 

@@ -22,7 +22,8 @@ owned as (
 
 ),
 
--- a device of one person is theirs for a time around the sightings, a shared one only at each of them
+-- a device of one person is theirs for a time around the sightings, a shared one only
+-- at each of them
 person_links as (
 
     select

@@ -75,7 +75,8 @@ sighted as (
         'email_click' as evidence,
         email_clicks.occurred_at as seen_at
     from email_clicks
-    left join click_sessions on email_clicks.email_event_id = click_sessions.email_event_id
+    left join click_sessions
+        on email_clicks.email_event_id = click_sessions.email_event_id
     union all
     select
         sessions.session_id,
@@ -99,7 +100,9 @@ named as (
     select
         session_id,
         anonymous_id,
-        case when customer_id is null then 'email_hash' else 'customer_id' end as identifier_kind,
+        case
+            when customer_id is null then 'email_hash' else 'customer_id'
+        end as identifier_kind,
         coalesce(customer_id, email_hash) as identifier,
         evidence,
         min(seen_at) as first_seen_at,
@@ -120,16 +123,19 @@ withdrawn as (
     inner join exclusions
         on
             (
-                exclusions.identifier_kind = 'anonymous_id'
-                and exclusions.identifier = named.anonymous_id
-                and coalesce(exclusions.linked_identifier, named.identifier) = named.identifier
-                and coalesce(exclusions.linked_kind, named.identifier_kind) = named.identifier_kind
+                named.anonymous_id = exclusions.identifier
+                and exclusions.identifier_kind = 'anonymous_id'
+                and named.identifier_kind
+                = coalesce(exclusions.linked_kind, named.identifier_kind)
+                and named.identifier
+                = coalesce(exclusions.linked_identifier, named.identifier)
             )
             or (
-                exclusions.identifier_kind = named.identifier_kind
-                and exclusions.identifier = named.identifier
+                named.identifier = exclusions.identifier
+                and named.identifier_kind = exclusions.identifier_kind
                 and coalesce(exclusions.linked_kind, 'anonymous_id') = 'anonymous_id'
-                and coalesce(exclusions.linked_identifier, named.anonymous_id) = named.anonymous_id
+                and named.anonymous_id
+                = coalesce(exclusions.linked_identifier, named.anonymous_id)
             )
     group by all
 

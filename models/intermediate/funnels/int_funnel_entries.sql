@@ -18,7 +18,9 @@ entries as (
         funnel_name,
         person_id,
         {% for step in steps -%}
-        max(case when step_number = {{ step }} then reached_at end) as step_{{ step }}_at,
+        max(
+            case when step_number = {{ step }} then reached_at end
+        ) as step_{{ step }}_at,
         {% endfor -%}
         max(step_number) as furthest_step
     from steps_taken

@@ -43,7 +43,10 @@ categories as (
         traffic_sources.source_category
     from sources
     inner join traffic_sources
-        on {{ matches_pattern('sources.traffic_source', 'traffic_sources.source_pattern') }}
+        on
+            {{ matches_pattern(
+                'sources.traffic_source', 'traffic_sources.source_pattern'
+            ) }}
     group by all
 
 ),
@@ -60,10 +63,17 @@ matches as (
     left join categories on combinations.traffic_source = categories.traffic_source
     inner join channel_rules
         on
-            coalesce(channel_rules.source_category, '') in ('', categories.source_category)
-            and {{ matches_pattern('combinations.traffic_source', "coalesce(channel_rules.source_pattern, '')") }}
-            and {{ matches_pattern('combinations.traffic_medium', "coalesce(channel_rules.medium_pattern, '')") }}
-            and {{ matches_pattern('combinations.traffic_campaign', "coalesce(channel_rules.campaign_pattern, '')") }}
+            coalesce(channel_rules.source_category, '')
+            in ('', categories.source_category)
+            and {{ matches_pattern(
+                'combinations.traffic_source', "coalesce(channel_rules.source_pattern, '')"
+            ) }}
+            and {{ matches_pattern(
+                'combinations.traffic_medium', "coalesce(channel_rules.medium_pattern, '')"
+            ) }}
+            and {{ matches_pattern(
+                'combinations.traffic_campaign', "coalesce(channel_rules.campaign_pattern, '')"
+            ) }}
     group by all
 
 ),

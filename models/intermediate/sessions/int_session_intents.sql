@@ -39,7 +39,9 @@ matches as (
         on
             coalesce(intent_rules.event_name, '') in ('', beginnings.event_name)
             and coalesce(intent_rules.page_type, '') in ('', beginnings.page_type)
-            and {{ matches_pattern('beginnings.landing_page', "coalesce(intent_rules.page_pattern, '')") }}
+            and {{ matches_pattern(
+                'beginnings.landing_page', "coalesce(intent_rules.page_pattern, '')"
+            ) }}
     group by all
 
 ),

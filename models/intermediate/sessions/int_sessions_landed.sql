@@ -28,7 +28,9 @@ first_events as (
         events.device_type,
         events.country,
         {% for name in utm_columns -%}
-        coalesce(events.{{ name }}, {{ url_parameter('events.page_url', name) }}) as {{ name }},
+        coalesce(
+            events.{{ name }}, {{ url_parameter('events.page_url', name) }}
+        ) as {{ name }},
         {% endfor -%}
         {{ url_host('events.page_url') }} as page_host,
         {{ url_host('events.referrer_url') }} as referrer_host,

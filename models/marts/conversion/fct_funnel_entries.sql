@@ -61,7 +61,8 @@ final as (
         timed.closes_at <= settings.as_of as is_mature,
         {% for step in steps if step > 1 -%}
         case
-            when timed.next_{{ step }}_at <= timed.closes_at then timed.next_{{ step }}_at
+            when timed.next_{{ step }}_at <= timed.closes_at
+                then timed.next_{{ step }}_at
         end as step_{{ step }}_open_at,
         {% endfor -%}
         timed.session_id,

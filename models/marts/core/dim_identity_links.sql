@@ -109,8 +109,9 @@ final as (
 
     select
         md5(
-            identifier_kind || ':' || identifier || '|' || coalesce(linked_kind || ':', '')
-            || coalesce(linked_identifier, '') || '|' || evidence
+            identifier_kind || ':' || identifier
+            || '|' || coalesce(linked_kind || ':' || linked_identifier, '')
+            || '|' || evidence
         ) as link_id,
         person_id,
         identifier_kind,
