@@ -47,7 +47,7 @@ with judged as (
             {%- endfor %}
             {%- for name in events %}
             when {{ name }} not in ('{{ event_words() | join("', '") }}')
-                and {{ name }} not in (select event_name from {{ ref('event_names') }})
+                and {{ name }} not in (select event_name from {{ ref('event_names') }} where event_name is not null)
                 then '{{ name }} is no event: list it in seed event_names'
             {%- endfor %}
             {%- for name in filters %}
