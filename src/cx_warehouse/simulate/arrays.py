@@ -97,6 +97,11 @@ def words(dictionary: Sequence[str] | pa.Array, index: NDArray[Any]) -> pa.Array
         Shape (n,).
     """
     texts = dictionary if isinstance(dictionary, pa.Array) else pa.array(dictionary, pa.string())
+    encoded = texts.dictionary_encode()
+    if len(encoded.dictionary) < len(texts):
+        # Files of a dictionary with repeated texts differ from run to run.
+        place = encoded.indices.to_numpy()
+        texts, index = encoded.dictionary, np.where(index < 0, -1, place[index])
     slots = pa.array(index.astype(np.int32), mask=np.asarray(index < 0))
     return pa.DictionaryArray.from_arrays(slots, texts)
 

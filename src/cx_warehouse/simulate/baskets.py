@@ -50,6 +50,12 @@ class Baskets:
     quantity: Ints
     unit_price: Ints
 
+    def take(self, basket: Ints) -> Baskets:
+        """Pick baskets; the lines stay where they are."""
+        return Baskets(
+            self.first[basket], self.size[basket], self.product, self.quantity, self.unit_price
+        )
+
     def lines_of(self, basket: Ints) -> tuple[Ints, Ints]:
         """Return the line numbers of baskets, and which of them each belongs to."""
         size = self.size[basket]

@@ -67,6 +67,8 @@ class Chunk:
         process's order, then the abandoned carts.
     cart_number
         Shape (orders + carts,): number of the cart of an order, then of a cart.
+    visit_baskets
+        Baskets by the number that visits use: of the orders, then of the carts.
     order_customer, order_email, order_device, order_currency
         Shape (orders,): numbers of what the order shows, or -1.
     """
@@ -111,22 +113,12 @@ def draw_chunk(world: World, number: int, customers: int) -> Chunk:
     accounts = draw_accounts(world, people, first_order)
     failed = draw_failed_visits(world, people)
     carts = draw_carts(world, people, accounts, first_order, failed)
-    own = draw_baskets(world, people, process.person, "baskets")
-    abandoned = draw_baskets(world, people, carts.person, "abandoned baskets")
-    baskets = _both(own, abandoned)
+    baskets = _all_baskets(world, people, process, carts)
     purchases, basket = _all_orders(world, people, process, carts)
     orders = price_orders(world, people, purchases, baskets, basket)
     visits = _all_visits(world, people, purchases, carts, failed)
-    # Visits name orders and carts; their baskets are those of the orders, then those of the carts.
     cart_basket = len(process) + np.arange(len(carts.person))
-    every = np.concatenate([basket, cart_basket])
-    visit_baskets = Baskets(
-        baskets.first[every],
-        baskets.size[every],
-        baskets.product,
-        baskets.quantity,
-        baskets.unit_price,
-    )
+    visit_baskets = baskets.take(np.concatenate([basket, cart_basket]))
     size = np.append(visit_baskets.size, 0)[visits.basket]
     details = draw_details(world, people, accounts, purchases, visits, size)
     customer, email, device = _shown(world, people, accounts, purchases, visits, details)
@@ -157,7 +149,10 @@ def draw_chunk(world: World, number: int, customers: int) -> Chunk:
     )
 
 
-def _both(own: Baskets, abandoned: Baskets) -> Baskets:
+def _all_baskets(world: World, people: People, process: Purchases, carts: Carts) -> Baskets:
+    """Fill the baskets of the process's orders, then those of the carts left behind."""
+    own = draw_baskets(world, people, process.person, "baskets")
+    abandoned = draw_baskets(world, people, carts.person, "abandoned baskets")
     return Baskets(
         np.concatenate([own.first, abandoned.first + len(own.product)]),
         np.concatenate([own.size, abandoned.size]),

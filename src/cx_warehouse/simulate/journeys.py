@@ -27,7 +27,7 @@ EVENTS_AFTER_ORDER: Final = 0.4
 # Orders beyond the first by length of the lake, measured on this simulator.
 MEASURED_DAYS: Final = (0, 30, 90, 180, 365, 730, 1460)
 REPEATS: Final = (0.0, 0.10, 0.28, 0.49, 0.82, 1.17, 1.70)
-PLAIN_REPEATS: Final = (0.0, 0.12, 0.31, 0.58, 0.98, 1.62, 2.42)
+PLAIN_REPEATS: Final = (0.0, 0.08, 0.22, 0.41, 0.75, 1.30, 2.18)
 ONLINE_SHARE: Final = 0.73
 LEAST_FAILED: Final = 0.02
 STEPS: Final = 40

@@ -146,7 +146,7 @@ SEGMENTS: Final = (
     Segment("loyal", 0.12, 1.3, 40.0, 0.7, 3.2, 6.0, 5.0, 42.0),
     Segment("gift", 0.18, 0.4, 120.0, 1.2, 1.5, 5.0, 4.0, 35.0),
 )
-PLAIN_SEGMENT: Final = Segment("all", 1.0, 0.7, 60.0, 0.9, 2.2, 6.0, 4.0, 32.0)
+PLAIN_SEGMENT: Final = Segment("all", 1.0, 0.9, 130.0, 0.8, 2.5, 6.0, 4.0, 32.0)
 BARGAIN: Final = 1
 
 CHANNELS: Final = (
