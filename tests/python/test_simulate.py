@@ -1,4 +1,4 @@
-"""The simulated shop is the same for a seed, obeys the contract, looks like a shop, and tells the truth."""
+"""The simulated shop obeys the contract, looks like a shop, and its truth is true."""
 
 from __future__ import annotations
 
@@ -238,7 +238,8 @@ def test_trade_has_weeks_seasons_and_hours(crowd: Shop) -> None:
     assert shares.max() < 0.19
     assert shares[6] > shares[5]
     by_month = crowd.column(
-        "select count(*) from storefront_orders group by month(ordered_at) order by month(ordered_at)"
+        "select count(*) from storefront_orders group by month(ordered_at)"
+        " order by month(ordered_at)"
     )
     assert np.mean(by_month[10:]) > 1.3 * np.mean(by_month[5:10])
     evening = crowd.value(
@@ -293,7 +294,9 @@ def test_a_tenth_of_customers_and_products_makes_up_a_large_part(crowd: Shop) ->
         from money, (select quantile_cont(spent, 0.9) as cut from money)
     """)
     products = crowd.value("""
-        with sold as (select product_id, sum(quantity) as units from storefront_order_items group by 1)
+        with sold as (
+            select product_id, sum(quantity) as units from storefront_order_items group by 1
+        )
         select sum(units) filter (units > cut) / sum(units)
         from sold, (select quantile_cont(units, 0.9) as cut from sold)
     """)
@@ -306,7 +309,8 @@ def test_sessions_and_conversion_are_plausible(shop: Shop) -> None:
     assert 3.0 < events < 7.0
     assert shop.value("select count(*) / 3000 from web_events") == pytest.approx(150, rel=0.1)
     bounced = shop.value("""
-        select avg((events = 1)::int) from (select count(*) as events from true_events group by visit_id)
+        select avg((events = 1)::int)
+        from (select count(*) as events from true_events group by visit_id)
     """)
     assert 0.25 < bounced < 0.55
     assert 0.02 < shop.value("select avg((order_id is not null)::int) from true_visits") < 0.06
@@ -323,10 +327,13 @@ def test_channels_show_in_the_first_event_of_a_visit(shop: Shop) -> None:
     found = dict(
         shop.rows("""
             with landings as (
-                select visit_id, min_by(event_id, occurred_at) as event_id from true_events group by 1
+                select visit_id, min_by(event_id, occurred_at) as event_id
+                from true_events group by visit_id
             )
             select channel, count(distinct (utm_source, utm_medium)) filter (utm_medium is not null)
-            from landings inner join web_events using (event_id) inner join true_visits using (visit_id)
+            from landings
+            inner join web_events using (event_id)
+            inner join true_visits using (visit_id)
             group by channel
         """)
     )
@@ -410,7 +417,8 @@ def test_late_deliveries_bring_tickets_low_scores_and_lost_customers(crowd: Shop
     scores = dict(
         crowd.rows("""
             select is_late, avg(score) from true_orders
-            inner join feedback_nps_surveys using (order_id) where score is not null group by is_late
+            inner join feedback_nps_surveys using (order_id)
+            where score is not null group by is_late
         """)
     )
     assert scores[False] - scores[True] > 1
@@ -439,15 +447,16 @@ def test_promotions_bring_orders_and_customers_of_their_own_kind(crowd: Shop) ->
     assert caused == pytest.approx((factor - 1) / factor, abs=0.05)
     rates = dict(
         crowd.rows("""
-            with firsts as (
-                select person_id, min_by(promotion_id, ordered_at) as promotion_id, count(*) > 1 as repeats
-                from true_orders group by person_id
-                having min(ordered_at) between '2024-06-15' and '2024-07-25'
+            with repeats as (
+                select person_id, count(*) > 1 as repeats from true_orders group by person_id
             )
-            select coalesce(promotion_id = 'promo-summer50', false), avg(repeats::int) from firsts group by 1
+            select coalesce(promotion_id = 'promo-summer50', false), avg(repeats::int)
+            from true_orders inner join repeats using (person_id)
+            where process_ordinal = 1 and ordered_at between '2024-06-15' and '2024-07-25'
+            group by 1
         """)
     )
-    assert rates[True] < 0.9 * rates[False]
+    assert rates[True] < 0.8 * rates[False]
 
 
 def test_experiments_keep_their_split_and_plant_their_effect(shop: Shop, crowd: Shop) -> None:
@@ -467,11 +476,12 @@ def test_experiments_keep_their_split_and_plant_their_effect(shop: Shop, crowd: 
         assert found[experiment] == pytest.approx(factor / (factor + 1), abs=0.04)
 
 
-def test_reminders_leave_out_a_tenth_and_recover_carts(crowd: Shop, shop: Shop) -> None:
+def test_reminders_leave_out_a_tenth_and_recover_carts(shop: Shop) -> None:
     reminded = shop.value("select avg(is_reminded::int) from true_carts where is_eligible")
     assert reminded == pytest.approx(0.9, abs=0.06)
     potential = shop.rows("""
-        select avg(would_recover::int), avg(would_recover_reminded::int) from true_carts where is_eligible
+        select avg(would_recover::int), avg(would_recover_reminded::int)
+        from true_carts where is_eligible
     """)
     assert potential[0][0] < potential[0][1]
     assert (
@@ -482,8 +492,11 @@ def test_reminders_leave_out_a_tenth_and_recover_carts(crowd: Shop, shop: Shop) 
     """)
         == []
     )
-    sent = "select count(*) from email_email_events where campaign_id = 'flow-cart_reminder' and event_type = 'sent'"
-    assert shop.value(sent) > 0
+    sent = shop.value("""
+        select count(*) from email_email_events
+        where campaign_id = 'flow-cart_reminder' and event_type = 'sent'
+    """)
+    assert sent > 0
 
 
 def test_pains_tilt_conversion_as_planted(shop: Shop) -> None:
@@ -497,29 +510,29 @@ def test_pains_tilt_conversion_as_planted(shop: Shop) -> None:
 def test_journeys_follow_the_planted_chain(plain: Shop) -> None:
     moves = plain.rows("""
         with steps as (
-            select channel, lead(channel) over (partition by journey_id order by started_at) as next,
-                order_id
+            select channel, order_id,
+                lead(channel) over (partition by journey_id order by started_at) as next_channel
             from true_visits
         ),
         counts as (
-            select channel, case when next is not null then next when order_id is not null then '(order)' end
-                as target
-            from steps
+            select channel, count(*) as moves,
+                case when next_channel is not null then next_channel
+                    when order_id is not null then '(order)' end as target
+            from steps group by all
+        ),
+        shares as (
+            select *, sum(moves) over (partition by channel) as visits from counts
         )
-        select channel, target, count(*) / sum(count(*)) over (partition by channel), probability,
-            sum(count(*)) over (partition by channel)
-        from counts left join true_channel_moves on channel = from_channel and target = to_channel
-        group by all
+        select channel, target, moves / visits, probability, visits
+        from shares inner join true_channel_moves on channel = from_channel and target = to_channel
     """)
-    compared = [row for row in moves if row[1] is not None]
-    assert len(compared) > 60
-    for channel, target, found, planted, visits in compared:
+    assert len(moves) > 60
+    for channel, target, found, planted, visits in moves:
         error = (planted * (1 - planted) / visits) ** 0.5
         assert abs(found - planted) < 5 * error + 0.01, (channel, target, found, planted)
 
 
 def test_orders_of_a_plain_shop_are_those_of_the_planted_model(plain: Shop) -> None:
-    """At the planted parameters the likelihood's gradient is small against its spread (score test)."""
     minimize = pytest.importorskip("scipy.optimize").minimize
     special = pytest.importorskip("scipy.special")
     found = plain.connection.execute("""
@@ -558,7 +571,8 @@ def test_dirty_rows_exist_and_every_kind_is_planted(dirty: Shop) -> None:
         name, key = f"{table.source}_{table.name}", table.key[0]
         missing = dirty.rows(f"""
             select row_key from true_dirty_rows
-            where table_name = '{table.name}' and source_name = '{table.source}' and row_key is not null
+            where table_name = '{table.name}' and source_name = '{table.source}'
+                and row_key is not null
                 and row_key not in (select {key} from {name} where {key} is not null)
         """)
         assert missing == [], name
@@ -594,7 +608,8 @@ def test_the_warehouse_sets_aside_the_planted_rows_and_no_others(
     expected = {
         (source, table, bucket): count
         for source, table, bucket, count in dirty.rows(
-            "select source_name, table_name, expected_bucket, count(*) from true_dirty_rows group by all"
+            "select source_name, table_name, expected_bucket, count(*)"
+            " from true_dirty_rows group by all"
         )
     }
     assert len(counts) == 18
@@ -607,7 +622,7 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 from cx_warehouse.simulate import Config, config, simulate
-config.CHUNK_CUSTOMERS = (500, 500)
+config.CHUNK_CUSTOMERS = (300, 300)
 simulate(Config(int(sys.argv[1]), 200, 1, 15.0), Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -615,7 +630,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_memory_does_not_grow_with_the_customers(tmp_path: Path) -> None:
     peaks = []
-    for customers in (1_000, 6_000):
+    for customers in (600, 3_600):
         command = [sys.executable, "-c", PEAK, str(customers), str(tmp_path / str(customers))]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(int(run.stdout))

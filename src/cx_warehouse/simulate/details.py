@@ -72,7 +72,7 @@ COMPLETES_ADVISOR: Final = 0.6
 REMOVES_SHARE: Final = 0.12
 FIRES_TWICE: Final = 0.03
 MOST_VIEWS: Final = 30
-FLOW_AFTER: Final = 14 * DAY
+FLOW_AFTER: Final = 28 * DAY
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cx_warehouse.simulate import planted
-from cx_warehouse.simulate.arrays import DAY, Ints, ranks
+from cx_warehouse.simulate.arrays import DAY, Bools, Ints, ranks
 from cx_warehouse.simulate.details import SLOT, SLOTS, Details
 from cx_warehouse.simulate.randomness import exponential_table, from_table, stream
 
@@ -93,6 +93,7 @@ def products_of(
     of_line = fills & (rows.slot != SLOT["remove_from_cart"])
     lines = np.append(baskets.product, 0)
     product = np.where(of_line, lines[line], np.where(is_cart, extra, popular))
+    product = _as_viewed(rows, product, is_cart, len(visits))
     has_product = np.isin(rows.slot, [SLOT[name] for name in (*PRODUCT_SLOTS, "remove_from_cart")])
     quantity = np.where(of_line, np.append(baskets.quantity, 1)[line], 1) * is_cart
     price = world.catalogue.prices[product]
@@ -100,6 +101,16 @@ def products_of(
     is_valued = is_cart | (rows.slot == SLOT["product_view"])
     value = np.where(is_valued, price * np.maximum(quantity, 1), -1)
     return np.where(has_product, product, -1), quantity, value
+
+
+def _as_viewed(rows: EventRows, product: Ints, is_cart: Bools, visits: int) -> Ints:
+    """Let what is done with a product, such as reading its reviews, concern one that was viewed."""
+    is_view = rows.slot == SLOT["product_view"]
+    viewed = np.full(max(1, visits), -1)
+    first = np.flatnonzero(is_view & (rows.rank == 0))
+    viewed[rows.visit[first]] = product[first]
+    own = is_view | is_cart | (viewed[rows.visit] < 0)
+    return np.where(own, product, viewed[rows.visit])
 
 
 def paid_clicks(world: World, visits: Visits, details: Details) -> Ints:

@@ -34,6 +34,9 @@ UNSUBSCRIBED_SHARE: Final = 0.01
 COMPLAINED_SHARE: Final = 0.001
 TIPS_SHARE: Final = 0.4
 TIPS_AFTER: Final = 9 * DAY
+VISITING_READERS: Final = 0.25
+"""Subscribers among the visitors who are willing to be."""
+THANKED_ORDER: Final = 2
 WINBACK_AFTER: Final = 100 * DAY
 OPEN_DELAYS: Final = exponential_table(7.0 * HOUR, 5.0 * DAY)
 CLICK_BEFORE_VISIT: Final = 4
@@ -160,6 +163,9 @@ def _blasts(chunk: Chunk) -> Messages:
     purchases = chunk.purchases
     first[purchases.person[::-1]] = purchases.second[::-1]
     known = np.where(first >= 0, first, chunk.accounts.created)
+    reader = chunk.rng("readers").random(chunk.people.count)
+    since = (reader / VISITING_READERS * chunk.world.seconds).astype(np.int64)
+    known = np.where((known < 0) & (reader < VISITING_READERS), since, known)
     subscriber = np.flatnonzero(chunk.people.is_subscriber & (known >= 0))
     campaign = np.array(chunk.world.blasts, np.int64)
     sent = np.array([chunk.world.campaigns[n].sent_second for n in campaign], np.int64)
@@ -178,7 +184,13 @@ def _flows(chunk: Chunk) -> Messages:
     last = np.full(chunk.people.count, NEVER)
     last[purchases.person] = purchases.second
     silent = np.flatnonzero(chunk.people.is_subscriber & (last >= 0))
+    loyal = np.flatnonzero((purchases.ordinal == THANKED_ORDER) & (chunk.order_email >= 0))
     parts = [
+        _silent(
+            purchases.person[loyal],
+            chunk.world.flow("loyalty"),
+            purchases.second[loyal] + DAY,
+        ),
         _silent(
             purchases.person[tips],
             chunk.world.flow("post_purchase"),

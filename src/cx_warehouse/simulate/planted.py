@@ -150,13 +150,13 @@ PLAIN_SEGMENT: Final = Segment("all", 1.0, 0.9, 130.0, 0.8, 2.5, 6.0, 4.0, 32.0)
 BARGAIN: Final = 1
 
 CHANNELS: Final = (
-    Channel("direct", 0.20, 0.34, 1.25, 1.10),
+    Channel("direct", 0.215, 0.42, 1.25, 1.10),
     Channel("organic_search", 0.26, 0.18, 1.00, 1.05),
     Channel("paid_search", 0.17, 0.13, 1.20, 1.00),
     Channel("paid_social", 0.15, 0.06, 0.45, 0.75),
     Channel("organic_social", 0.07, 0.05, 0.40, 0.90),
     Channel("display", 0.06, 0.03, 0.20, 0.80),
-    Channel("email", 0.03, 0.14, 1.60, 1.20),
+    Channel("email", 0.015, 0.06, 1.60, 1.20),
     Channel("referral", 0.04, 0.03, 1.40, 1.30),
     Channel("affiliates", 0.02, 0.04, 1.50, 0.80),
 )
