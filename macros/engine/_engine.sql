@@ -29,7 +29,7 @@
 {% macro duckdb__utc_timestamp(expression) -%}
     case
         when typeof({{ expression }}) = 'TIMESTAMP' then try_cast({{ expression }} as timestamp)
-        else timezone('UTC', try_cast({{ expression }} as timestamptz))
+        else timezone('UTC', try_cast(trim(cast({{ expression }} as varchar)) as timestamptz))
     end
 {%- endmacro %}
 
