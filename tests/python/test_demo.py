@@ -22,8 +22,8 @@ MONEY = (
 )
 INTERFACE = {
     "dim_persons": "person_id person_kind customer_ids first_seen_at first_order_at last_order_at"
-    " order_count net_revenue contribution_margin acquisition_promotion_id is_promo_acquired"
-    " sales_channels email_hash",
+    " order_count net_revenue contribution_margin acquisition_channel acquisition_promotion_id"
+    " is_promo_acquired sales_channels email_hash",
     "dim_identity_links": "link_id person_id identifier_kind identifier identifier_id evidence"
     " valid_from valid_to",
     "dim_products": "product_id product_name category list_price unit_cost",
@@ -32,7 +32,7 @@ INTERFACE = {
     "dim_dates": "date_day week_start month_start quarter_start day_of_week",
     "fct_orders": "order_id person_id ordered_at order_date sales_channel store_id country status"
     " is_cancelled person_order_number is_first_order days_since_previous_order promotion_id"
-    " discount_share is_promo_order item_count is_refund_mature original_currency original_total"
+    " discount_share is_promo_order session_id device_type item_count is_refund_mature original_currency original_total"
     f" exchange_rate tax_amount {MONEY}",
     "fct_order_items": f"order_item_id order_id product_id quantity returned_quantity {MONEY}",
     "fct_refunds": "refund_id order_id order_item_id refunded_at refund_amount tax_amount reason"
@@ -43,6 +43,16 @@ INTERFACE = {
     "fct_cohorts": "cohort_month segment_name segment_value period_number period_month cohort_size"
     " active_customers retention_rate orders net_revenue contribution_margin"
     " cumulative_margin_per_customer cost_known_share is_mature",
+    "fct_sessions": "session_id anonymous_id person_id started_at ended_at duration_seconds"
+    " event_count page_view_count landing_page exit_page channel_group utm_source utm_medium"
+    " utm_campaign device_type country is_bounce intent is_converted order_id order_count"
+    " net_revenue is_final",
+    "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
+    " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
+    " device_type channel_group",
+    "agg_funnel_daily": "funnel_name entry_date step_number device_type channel_group step_name"
+    " entered entered_mature reached reached_mature reached_open conversion_rate_naive"
+    " conversion_rate_mature rate_of_previous_step median_hours_from_previous",
     "dq_row_counts": "source_name table_name raw_rows staged_rows quarantined_rows duplicate_rows"
     " after_as_of_rows no_device_rows bot_rows is_balanced",
     "dq_quarantined_rows": "quarantine_id source_name table_name row_key reason_code reason"

@@ -99,7 +99,11 @@ TYPOS = [
     ("channel_rules", "202,podcast,,,,", "no condition is given"),
     ("channel_rules", "203,podcast,,,^(pod,", "a pattern is no regular expression"),
     ("channel_rules", "204,podcast,,,^podcast$,", ""),
-    ("traffic_sources", "news,^news$", "source_category is none of search, social, shopping, video"),
+    (
+        "traffic_sources",
+        "news,^news$",
+        "source_category is none of search, social, shopping, video",
+    ),
     ("traffic_sources", "search,^(find", "source_pattern is no regular expression"),
     ("traffic_sources", "search,^finder$", ""),
     ("intent_rules", "200,buy,,cart,", "intent is none of research, purchase, support"),
@@ -116,9 +120,21 @@ TYPOS = [
         "sharing,1,shared,socialshare,,",
         "event_name is no event: list it in seed event_names",
     ),
-    ("funnel_steps", "Sharing,1,shared,social_share,,", "funnel_name is no name in lower_snake_case"),
-    ("funnel_steps", "reading,1,read,page_view,pagetype = blog,", "filter is not made of conditions"),
-    ("funnel_steps", "looking,1,read,page_view,page_type blog,", "filter is not made of conditions"),
+    (
+        "funnel_steps",
+        "Sharing,1,shared,social_share,,",
+        "funnel_name is no name in lower_snake_case",
+    ),
+    (
+        "funnel_steps",
+        "reading,1,read,page_view,pagetype = blog,",
+        "filter is not made of conditions",
+    ),
+    (
+        "funnel_steps",
+        "looking,1,read,page_view,page_type blog,",
+        "filter is not made of conditions",
+    ),
     (
         "funnel_steps",
         "seeing,1,read,page_view,page_type = blog and load_time_ms => 3,",
