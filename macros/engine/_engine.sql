@@ -169,29 +169,25 @@
     from {{ relation }}
 {%- endmacro %}
 
-{#- Aggregate: a list of values in the order of another expression. -#}
-{% macro list_by(expression, sorted_by) %}{{ return(adapter.dispatch('list_by')(expression, sorted_by)) }}{% endmacro %}
-{% macro duckdb__list_by(expression, sorted_by) %}list({{ expression }} order by {{ sorted_by }}){% endmacro %}
-
-{#- The elements of a list of whole numbers that a condition accepts, one after the other: it sees the list of those `kept`
-    so far and the `element`. -#}
+{#- The elements of a list that a condition accepts, one after the other: it sees the list of those `kept` so far and the
+    `element`, and no column beside them, which DuckDB takes from a wrong row here. -#}
 {% macro kept_elements(list, condition) %}{{ return(adapter.dispatch('kept_elements')(list, condition)) }}{% endmacro %}
 {% macro duckdb__kept_elements(list, condition) -%}
     list_reduce(
         list_transform({{ list }}, lambda element: [element]),
         lambda kept, elements: case
-            when {{ condition | replace('element', 'elements[1]') }} then list_concat(kept, elements)
+            when {{ condition | replace('element.', 'elements[1].') }} then list_concat(kept, elements)
             else kept
         end,
-        cast([] as bigint[])
+        []
     )
 {%- endmacro %}
 
-{#- Microseconds of a timestamp since 1970, and back. -#}
-{% macro epoch_microseconds(expression) %}{{ return(adapter.dispatch('epoch_microseconds')(expression)) }}{% endmacro %}
-{% macro duckdb__epoch_microseconds(expression) %}epoch_us({{ expression }}){% endmacro %}
-{% macro from_epoch_microseconds(expression) %}{{ return(adapter.dispatch('from_epoch_microseconds')(expression)) }}{% endmacro %}
-{% macro duckdb__from_epoch_microseconds(expression) %}make_timestamp({{ expression }}){% endmacro %}
+{#- Columns as one value, compared in their order. -#}
+{% macro record_of(names) %}{{ return(adapter.dispatch('record_of')(names)) }}{% endmacro %}
+{% macro duckdb__record_of(names) -%}
+    { {%- for name in names %}'{{ name }}': {{ name }}{{ ', ' if not loop.last }}{% endfor -%} }
+{%- endmacro %}
 
 {#- Whether every part of a text that a separator divides matches a regular expression; null where the text is. -#}
 {% macro every_part_matches(text, separator, pattern) %}

@@ -1,65 +1,72 @@
 {% set is_taken %}
     case
-        when
-            kept[-1] % 16 < funnels.step_count
-            and element // 16
-            <= kept[-1] // 16 + funnels.windows[cast(kept[-1] % 16 as integer) + 1]
-            then element % 16 = kept[-1] % 16 + 1
-        else element % 16 = 1 and coalesce(element > kept[-1], true)
+        when element.reached_at <= kept[-1].closes_at
+            then element.step_number = kept[-1].step_number + 1
+        else
+            element.step_number = 1
+            and coalesce(element.reached_at > kept[-1].reached_at, true)
     end
 {% endset %}
 
 with steps as (
 
-    select * from {{ ref('funnel_steps') }}
+    select
+        *,
+        lead(window_hours) over (
+            partition by funnel_name order by step_number
+        ) as next_window_hours
+    from {{ ref('funnel_steps') }}
 
 ),
 
-funnels as (
+-- each step with the time until which the entry that takes it stays open: never after the
+-- last one
+possible_steps as (
 
     select
-        funnel_name,
-        max(step_number) as step_count,
-        {{ list_by(
-            'cast(coalesce(window_hours, 0) * 3600000000 as bigint)', 'step_number'
-        ) }} as windows
-    from steps
-    group by funnel_name
+        events.funnel_name,
+        events.person_id,
+        events.occurred_at as reached_at,
+        events.step_number,
+        events.occurred_at
+        + interval '1' second * (steps.next_window_hours * 3600) as closes_at
+    from {{ ref('int_funnel_events') }} as events
+    inner join steps
+        on
+            events.funnel_name = steps.funnel_name
+            and events.step_number = steps.step_number
 
 ),
 
--- a moment is a time in microseconds and a step in one number: one sort puts them in
--- order, equal times in the order of steps
+-- equal times stand in the order of steps
 histories as (
 
     select
         funnel_name,
         person_id,
         {{ sorted_list(
-            epoch_microseconds('occurred_at') ~ ' * 16 + step_number'
-        ) }} as moments
-    from {{ ref('int_funnel_events') }}
+            record_of(['reached_at', 'step_number', 'closes_at'])
+        ) }} as history
+    from possible_steps
     group by all
 
 ),
 
--- an entry is open while the window after its latest step runs; it takes the step that
--- is next, and only where none is open a first step opens one
+-- an open entry takes the step that is next; where none is open, a first step opens one
 taken as (
 
     select
-        histories.funnel_name,
-        histories.person_id,
+        funnel_name,
+        person_id,
         -- the linter does not know a lambda of two parameters
-        {{ kept_elements('histories.moments', is_taken) }} as moments  -- noqa: PRS
+        {{ kept_elements('history', is_taken) }} as history  -- noqa: PRS
     from histories
-    inner join funnels on histories.funnel_name = funnels.funnel_name
 
 ),
 
 listed as (
 
-    {{ unnested('taken', ['funnel_name', 'person_id'], 'moments', 'moment') }}
+    {{ unnested('taken', ['funnel_name', 'person_id'], 'history', 'step') }}
 
 ),
 
@@ -68,12 +75,12 @@ final as (
     select
         funnel_name,
         person_id,
-        count(*) filter (where moment % 16 = 1) over (
+        count(*) filter (where step.step_number = 1) over (
             partition by funnel_name, person_id
-            order by moment
+            order by step.reached_at, step.step_number
         ) as entry_number,
-        cast(moment % 16 as integer) as step_number,
-        {{ from_epoch_microseconds('moment // 16') }} as reached_at
+        step.step_number,
+        step.reached_at
     from listed
 
 )
