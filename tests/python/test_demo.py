@@ -32,8 +32,8 @@ INTERFACE = {
     "dim_dates": "date_day week_start month_start quarter_start day_of_week",
     "fct_orders": "order_id person_id ordered_at order_date sales_channel store_id country status"
     " is_cancelled person_order_number is_first_order days_since_previous_order promotion_id"
-    " discount_share is_promo_order session_id device_type item_count is_refund_mature original_currency original_total"
-    f" exchange_rate tax_amount {MONEY}",
+    " discount_share is_promo_order session_id device_type item_count is_refund_mature"
+    f" original_currency original_total exchange_rate tax_amount {MONEY}",
     "fct_order_items": f"order_item_id order_id product_id quantity returned_quantity {MONEY}",
     "fct_refunds": "refund_id order_id order_item_id refunded_at refund_amount tax_amount reason"
     " is_restocked days_to_refund",

@@ -19,8 +19,13 @@ with steps as (
 
 ),
 
--- each step with the time until which the entry that takes it stays open: never after the
--- last one
+events as (
+
+    select * from {{ ref('int_funnel_events') }}
+
+),
+
+-- each step with the time until which an entry that takes it stays open
 possible_steps as (
 
     select
@@ -30,7 +35,7 @@ possible_steps as (
         events.step_number,
         events.occurred_at
         + interval '1' second * (steps.next_window_hours * 3600) as closes_at
-    from {{ ref('int_funnel_events') }} as events
+    from events
     inner join steps
         on
             events.funnel_name = steps.funnel_name
@@ -73,14 +78,14 @@ listed as (
 final as (
 
     select
-        funnel_name,
-        person_id,
-        count(*) filter (where step.step_number = 1) over (
-            partition by funnel_name, person_id
-            order by step.reached_at, step.step_number
+        listed.funnel_name,
+        listed.person_id,
+        count(*) filter (where listed.step.step_number = 1) over (
+            partition by listed.funnel_name, listed.person_id
+            order by listed.step.reached_at, listed.step.step_number
         ) as entry_number,
-        step.step_number,
-        step.reached_at
+        listed.step.step_number,
+        listed.step.reached_at
     from listed
 
 )
