@@ -324,9 +324,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     ),
     "marts.fct_ad_spend": not_negative("spend", "impressions", "clicks"),
     "marts.fct_support_tickets": (
-        *not_negative(
-            "first_response_hours", "resolution_hours", "agent_minutes", "cost_to_serve"
-        ),
+        *not_negative("first_response_hours", "resolution_hours", "agent_minutes", "cost_to_serve"),
         among("channel", ("chat", "email", "phone", "social", "other")),
         RowRule(
             "satisfaction_is_from_1_to_5",
