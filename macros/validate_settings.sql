@@ -11,20 +11,24 @@
         ('repeat_contact_days', 0, none), ('nps_answer_window_days', 0, none),
     ] %}
         {% set value = var(name) %}
-        {% if value is not number or value < low or (high is not none and value > high) %}
-            {{ stop_setting(name, 'must be a number from ' ~ low ~ (' to ' ~ high if high is not none else ' on')) }}
+        {% set is_whole = name.endswith('_days') or name.startswith('identity_max') %}
+        {% if value is not number or value < low or (high is not none and value > high)
+            or (is_whole and value is not integer) %}
+            {{ stop_setting(name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
+                ~ (' to ' ~ high if high is not none else ' on')) }}
         {% endif %}
     {% endfor %}
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
         {{ stop_setting(name, 'must be a list') }}
     {% endfor %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
-        {% set text = (var(name) | string).replace("'", '') %}
-        {% if run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
+        {% set text = var(name) | string %}
+        {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(Z|[+-][0-9:]+)?)?', text)
+            or run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
             {{ stop_setting(name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)') }}
         {% endif %}
     {% endfor %}
-    {% set zone = (var('reporting_timezone') | string).replace("'", '') %}
+    {% set zone = (var('reporting_timezone') | string).replace("'", "''") %}
     {% if not run_query("select count(*) > 0 from pg_timezone_names() where name = '" ~ zone ~ "'")[0][0] %}
         {{ stop_setting('reporting_timezone', 'must be an IANA name such as Europe/Berlin') }}
     {% endif %}

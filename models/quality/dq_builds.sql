@@ -12,12 +12,15 @@ settings as (
 
 lake as (
 
-    select md5(string_agg(path || '|' || content_hash, ',' order by path)) as lake_fingerprint
+    select
+        md5(
+            string_agg(path || '|' || content_hash, ',' order by path)
+        ) as lake_fingerprint
     from files
 
 ),
 
-final as (
+built as (
 
     select
         '{{ settings_hash() }}' as settings_hash,
@@ -26,11 +29,20 @@ final as (
     from lake
     cross join settings
 
+),
+
+final as (
+
+    select
+        md5(
+            settings_hash || '|' || coalesce(cast(as_of as varchar), '')
+            || '|' || lake_fingerprint
+        ) as build_id,
+        settings_hash,
+        as_of,
+        lake_fingerprint
+    from built
+
 )
 
-select
-    md5(settings_hash || '|' || coalesce(cast(as_of as varchar), '') || '|' || lake_fingerprint) as build_id,
-    settings_hash,
-    as_of,
-    lake_fingerprint
-from final
+select * from final

@@ -41,7 +41,8 @@ with across_tables as (
 
 quarantined as (
 
-    {% for source_name, tables in staged.items() %}{% for table_name, relation in tables.items() -%}
+    {% for source_name, tables in staged.items() -%}
+    {% for table_name, relation in tables.items() -%}
     select
         quarantine_id,
         '{{ source_name }}' as source_name,
@@ -52,7 +53,8 @@ quarantined as (
     from {{ relation }}
     where row_bucket = 'quarantined'
     union all
-    {% endfor %}{% endfor -%}
+    {% endfor -%}
+    {% endfor -%}
     select
         quarantine_id,
         source_name,

@@ -32,6 +32,9 @@
         'referrals': source('marketing', 'referrals'),
     },
 } %}
+{% set bucket_names = [
+    'staged', 'quarantined', 'duplicate', 'after_as_of', 'no_device', 'bot'
+] %}
 
 with buckets as (
 
@@ -42,7 +45,8 @@ with buckets as (
 -- counted from the files, not from what became of the rows
 raw_counts as (
 
-    {% for source_name, tables in raw_tables.items() %}{% set is_last_source = loop.last -%}
+    {% for source_name, tables in raw_tables.items() -%}
+    {% set is_last_source = loop.last -%}
     {% for table_name, relation in tables.items() -%}
     select
         '{{ source_name }}' as source_name,
@@ -50,42 +54,51 @@ raw_counts as (
         count(*) as raw_rows
     from {{ relation }}
     {{ 'union all' if not (loop.last and is_last_source) }}
-    {% endfor %}{% endfor %}
+    {% endfor -%}
+    {% endfor %}
 
 ),
 
 bucket_counts as (
 
     select
+        {% for name in bucket_names -%}
+        sum(
+            case when row_bucket = '{{ name }}' then row_count else 0 end
+        ) as {{ name }}_rows,
+        {% endfor -%}
         source_name,
         table_name
-        {%- for bucket in ['staged', 'quarantined', 'duplicate', 'after_as_of', 'no_device', 'bot'] %},
-        sum(case when row_bucket = '{{ bucket }}' then row_count else 0 end) as {{ bucket }}_rows
-        {%- endfor %}
     from buckets
     group by all
 
 ),
 
-final as (
+counted as (
 
     select
         raw_counts.source_name,
         raw_counts.table_name,
+        {% for name in bucket_names -%}
+        cast(coalesce(bucket_counts.{{ name }}_rows, 0) as bigint) as {{ name }}_rows,
+        {% endfor -%}
         raw_counts.raw_rows
-        {%- for bucket in ['staged', 'quarantined', 'duplicate', 'after_as_of', 'no_device', 'bot'] %},
-        cast(coalesce(bucket_counts.{{ bucket }}_rows, 0) as bigint) as {{ bucket }}_rows
-        {%- endfor %}
     from raw_counts
     left join bucket_counts
         on
             raw_counts.source_name = bucket_counts.source_name
             and raw_counts.table_name = bucket_counts.table_name
 
+),
+
+final as (
+
+    select
+        *,
+        raw_rows = staged_rows + quarantined_rows + duplicate_rows
+        + after_as_of_rows + no_device_rows + bot_rows as is_balanced
+    from counted
+
 )
 
-select
-    *,
-    raw_rows = staged_rows + quarantined_rows + duplicate_rows + after_as_of_rows + no_device_rows + bot_rows
-        as is_balanced
-from final
+select * from final

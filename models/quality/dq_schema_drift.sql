@@ -57,29 +57,44 @@ ad_spend as (
 
 ),
 
--- words that are neither known nor mapped, and values of lenient columns that do not cast
+-- words that are in no closed list, and values of lenient columns that do not cast
 values_found as (
 
-    {% for source_name, tables in raw_tables.items() %}{% for table_name, relation in tables.items() -%}
-    {% for column in raw_contract(source_name, table_name).columns if column.meta.words or column.meta.lenient -%}
+    {% for source_name, tables in raw_tables.items() -%}
+    {% for table_name, relation in tables.items() -%}
+    {% for column in raw_contract(source_name, table_name).columns -%}
+    {% if column.meta.words -%}
+    {% set words -%} '{{ column.meta.words | join("', '") }}' {%- endset -%}
     select
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
         '{{ column.name }}' as column_name,
-        {{ 'lower(trim(' ~ column.name ~ '))' if column.meta.words else 'trim(cast(' ~ column.name ~ ' as varchar))' }}
-            as drift_value,
+        lower(trim(cast({{ column.name }} as varchar))) as drift_value,
         count(*) as row_count
     from {{ relation }}
     where
         nullif(trim(cast({{ column.name }} as varchar)), '') is not null
-        {% if column.meta.words -%}
-        and lower(trim({{ column.name }})) not in ('{{ column.meta.words | join("', '") }}')
-        {%- else -%}
-        and {{ cast_raw(column) }} is null
-        {%- endif %}
+        and lower(trim(cast({{ column.name }} as varchar)))
+        not in ({{ words }})
     group by all
     union all
-    {% endfor %}{% endfor %}{% endfor -%}
+    {% elif column.meta.lenient -%}
+    select
+        '{{ source_name }}' as source_name,
+        '{{ table_name }}' as table_name,
+        '{{ column.name }}' as column_name,
+        trim(cast({{ column.name }} as varchar)) as drift_value,
+        count(*) as row_count
+    from {{ relation }}
+    where
+        nullif(trim(cast({{ column.name }} as varchar)), '') is not null
+        and {{ cast_raw(column) }} is null
+    group by all
+    union all
+    {% endif -%}
+    {% endfor -%}
+    {% endfor -%}
+    {% endfor -%}
     select
         cast(null as varchar) as source_name,
         cast(null as varchar) as table_name,

@@ -1,15 +1,31 @@
-"""Plugin of dbt-duckdb: prepares the folder, registers the lake, and keeps the key out of compiled SQL."""
+"""Plugin of dbt-duckdb: makes the folder, registers the lake, keeps the key out of compiled SQL."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
-from duckdb import DuckDBPyConnection
 
 from cx_warehouse.lake import register_lake
 from cx_warehouse.settings import CxError, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+
+def _check_build_file(path: Path) -> None:
+    """Open the build file once, since dbt answers a file that it cannot open with a traceback."""
+    try:
+        duckdb.connect(path).close()
+    except duckdb.IOException as error:
+        reason = str(error).splitlines()[0]
+        advice = "close what holds it, or move it away"
+        message = f"CX_WAREHOUSE_DIR: {path} does not open; {advice} ({reason})"
+        raise CxError(message) from error
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -20,6 +36,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         try:
             self.settings = Settings.from_environment()
             self.settings.create_warehouse_dir()
+            _check_build_file(self.settings.build_path)
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
 

@@ -132,17 +132,19 @@ def as_text(native: str) -> str:
 def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
         header = next(csv.reader(handle), [])
-    names = [name.strip() for name in header]
-    if len({name.lower() for name in names}) < len(names) or "" in names:
-        message = "its header has an empty or a repeated column name"
-        raise ValueError(message)
-    return tuple((name, "VARCHAR") for name in names)
+    return tuple((name.strip(), "VARCHAR") for name in header)
 
 
 def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
     rows = con.execute(
-        "select distinct unnest(json_keys(json)) from read_ndjson_objects(?)", [str(path)]
+        "select distinct unnest("
+        "case when json_type(json) = 'OBJECT' then json_keys(json) else [null] end"
+        ") from read_ndjson_objects(?)",
+        [str(path)],
     ).fetchall()
+    if (None,) in rows:
+        message = "a line of it is no JSON object"
+        raise ValueError(message)
     return tuple(sorted((str(name), "VARCHAR") for (name,) in rows))
 
 
@@ -154,19 +156,38 @@ def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[
     return tuple((str(row[0]), str(row[1])) for row in rows)
 
 
-def _file_columns(
-    con: duckdb.DuckDBPyConnection, path: Path, raw_format: str
-) -> tuple[tuple[str, str], ...]:
+def _check_names(columns: Sequence[tuple[str, str]]) -> None:
+    names = [name.lower() for name, _ in columns]
+    if len(set(names)) < len(names) or "" in names:
+        message = "it has an empty or a repeated column name"
+        raise ValueError(message)
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong as one line, without advice on DuckDB's options and without a row of data."""
+    said = str(error).split("Possible fixes")[0].splitlines()
+    return " ".join(line.strip() for line in said if not line.startswith("  Original Line"))
+
+
+def _open_file(
+    con: duckdb.DuckDBPyConnection, table: Table, path: Path, raw_format: str
+) -> LakeFile:
+    """Look at a file's columns; a text file is read to its end, since a broken line says nothing of its file later."""
     try:
         if raw_format == "csv":
-            return _csv_columns(path)
-        if raw_format == "json":
-            return _json_columns(con, path)
-        return _parquet_columns(con, path)
+            columns = _csv_columns(path)
+        elif raw_format == "json":
+            columns = _json_columns(con, path)
+        else:
+            columns = _parquet_columns(con, path)
+        _check_names(columns)
+        file = LakeFile(table, path, columns)
+        if raw_format == "csv":
+            con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
-        reason = str(error).splitlines()[0]
-        message = f"cannot read {path} as {raw_format}: {reason}"
+        message = f"cannot read {path} as {raw_format}: {_reason(error)}; put it right or take it away"
         raise CxError(message) from error
+    return file
 
 
 def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
@@ -301,9 +322,8 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
         for path in sorted(folder.rglob(f"*{ending}")):
             if not path.is_file() or (ending != ".parquet" and path.stat().st_size == 0):
                 continue
-            columns = _file_columns(con, path, settings.raw_format)
-            file = LakeFile(table, path, columns)
-            if columns:
+            file = _open_file(con, table, path, settings.raw_format)
+            if file.columns:
                 _check_required(file)
                 files.append(file)
     if not any((file.table.source, file.table.name) == ("storefront", "orders") for file in files):

@@ -97,8 +97,11 @@ class Settings:
         try:
             self.warehouse_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = f"CX_WAREHOUSE_DIR: cannot create {self.warehouse_dir} ({error.strerror})"
+            message = (
+                f"CX_WAREHOUSE_DIR: cannot create {self.warehouse_dir} ({error.strerror});"
+                " name another folder"
+            )
             raise CxError(message) from error
         if not os.access(self.warehouse_dir, os.W_OK):
-            message = f"CX_WAREHOUSE_DIR: {self.warehouse_dir} is not writable"
+            message = f"CX_WAREHOUSE_DIR: {self.warehouse_dir} is not writable; name another folder"
             raise CxError(message)

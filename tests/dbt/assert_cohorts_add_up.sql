@@ -1,4 +1,5 @@
--- Cohorts hold every customer, order and cent of orders that are not cancelled, in 'all' and in each segment.
+-- Cohorts hold every customer, order and cent of orders that are not cancelled, in each
+-- segment and in 'all'.
 with cohorts as (
 
     select

@@ -1,4 +1,5 @@
--- Every person is known by the identifier that its key is made of, and every identifier belongs to one person.
+-- Every person is known by the identifier that its key is made of, and every identifier
+-- belongs to one person.
 with links as (
 
     select
@@ -8,10 +9,16 @@ with links as (
     from {{ ref('dim_identity_links') }}
     group by identifier_id
 
+),
+
+persons as (
+
+    select * from {{ ref('dim_persons') }}
+
 )
 
 select persons.person_id
-from {{ ref('dim_persons') }} as persons
+from persons
 left join links on persons.person_id = links.identifier_id
 where
     links.identifier_id is null

@@ -1,6 +1,19 @@
--- By currency, the order totals in the files are those of fct_orders plus those of rows set aside: the files are read
--- again here, with a cast of its own. Only totals that are no number at all fall out of both sides.
-with raw_orders as (
+-- By currency, the order totals in the files are those of fct_orders and of rows set
+-- aside: the files are read again here, with a cast of its own. Only totals that are
+-- no number at all fall out of both sides.
+with orders as (
+
+    select * from {{ ref('stg_storefront__orders') }}
+
+),
+
+fct_orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+raw_orders as (
 
     select
         coalesce(upper(trim(cast(currency as varchar))), '') as currency,
@@ -14,8 +27,9 @@ staged_rows as (
 
     select
         coalesce(currency, '') as currency,
-        sum(case when row_bucket <> 'staged' then order_total else 0 end) as set_aside_total
-    from {{ ref('stg_storefront__orders') }}
+        sum(case when row_bucket <> 'staged' then order_total else 0 end)
+            as set_aside_total
+    from orders
     group by all
 
 ),
@@ -25,8 +39,8 @@ orders_without_rate as (
     select
         orders.currency,
         sum(orders.order_total) as set_aside_total
-    from {{ ref('stg_storefront__orders') }} as orders
-    anti join {{ ref('fct_orders') }} as kept on orders.order_id = kept.order_id
+    from orders
+    anti join fct_orders on orders.order_id = fct_orders.order_id
     where orders.row_bucket = 'staged'
     group by orders.currency
 
@@ -37,7 +51,7 @@ kept_orders as (
     select
         original_currency as currency,
         sum(original_total) as kept_total
-    from {{ ref('fct_orders') }}
+    from fct_orders
     group by original_currency
 
 )
@@ -51,6 +65,8 @@ left join orders_without_rate on raw_orders.currency = orders_without_rate.curre
 left join kept_orders on raw_orders.currency = kept_orders.currency
 where
     abs(
-        coalesce(raw_orders.raw_total, 0) - coalesce(staged_rows.set_aside_total, 0)
-        - coalesce(orders_without_rate.set_aside_total, 0) - coalesce(kept_orders.kept_total, 0)
+        coalesce(raw_orders.raw_total, 0)
+        - coalesce(staged_rows.set_aside_total, 0)
+        - coalesce(orders_without_rate.set_aside_total, 0)
+        - coalesce(kept_orders.kept_total, 0)
     ) >= 0.005

@@ -15,7 +15,9 @@ orders as (
 
 )
 
-select order_id
+select
+    orders.order_id,
+    refunds.order_id as refunded_order_id
 from orders
-full join refunds using (order_id)
+full join refunds on orders.order_id = refunds.order_id
 where coalesce(orders.refund_amount, 0) <> coalesce(refunds.refund_amount, 0)

@@ -2,8 +2,12 @@
 with mart_rows as (
 
     {% for table_name, relation in {
-        'orders': ref('fct_orders'), 'order_items': ref('fct_order_items'), 'refunds': ref('fct_refunds'),
-        'deliveries': ref('fct_deliveries'), 'products': ref('dim_products'), 'promotions': ref('dim_promotions'),
+        'orders': ref('fct_orders'),
+        'order_items': ref('fct_order_items'),
+        'refunds': ref('fct_refunds'),
+        'deliveries': ref('fct_deliveries'),
+        'products': ref('dim_products'),
+        'promotions': ref('dim_promotions'),
     }.items() -%}
     select
         '{{ table_name }}' as table_name,
@@ -33,7 +37,10 @@ row_counts as (
 
 select row_counts.table_name
 from row_counts
-left join mart_rows on row_counts.source_name = 'storefront' and row_counts.table_name = mart_rows.table_name
+left join mart_rows
+    on
+        row_counts.source_name = 'storefront'
+        and row_counts.table_name = mart_rows.table_name
 left join quarantined
     on
         row_counts.source_name = quarantined.source_name

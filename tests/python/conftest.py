@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,8 +69,12 @@ class BuildLake(Protocol):
 
 @pytest.fixture(scope="session")
 def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
-    """Run dbt on a lake into a warehouse of its own; a project is parsed once in a session."""
-    target = tmp_path_factory.mktemp("target")
+    """Run dbt on a lake into a warehouse of its own.
+
+    dbt parses anew when vars or the path of the warehouse differ from the last time: so vars have
+    a parse cache each, and dbt sees each warehouse under one name.
+    """
+    caches: dict[tuple[Path, str], Path] = defaultdict(lambda: tmp_path_factory.mktemp("target"))
 
     def build(  # noqa: PLR0913
         lake: Path,
@@ -83,18 +88,21 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         environment: dict[str, str] | None = None,
     ) -> Warehouse:
         folder = tmp_path_factory.mktemp("warehouse")
-        cache = target if project == PROJECT else project / "target"
+        variables = json.dumps(vars or {})
+        cache = caches[project, variables]
+        current = cache / "warehouse"
+        current.unlink(missing_ok=True)
+        current.symlink_to(folder)
         arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(cache)]
+        arguments += ["--vars", variables]
         if command == "build":
             arguments += ["--exclude-resource-type", "unit_test"]
-        if vars:
-            arguments += ["--vars", json.dumps(vars)]
         if select:
             arguments += ["--select", select]
         settings = {
             "CX_RAW_PATH": str(lake),
             "CX_RAW_FORMAT": raw_format,
-            "CX_WAREHOUSE_DIR": str(folder),
+            "CX_WAREHOUSE_DIR": str(current),
             **(environment or {}),
         }
         run = subprocess.run(

@@ -134,9 +134,13 @@ final as (
     {% endfor -%}
     {% endfor -%}
     {% for table_name, source_name in {
-        'order_items': 'storefront', 'refunds': 'storefront', 'deliveries': 'storefront',
-        'orders': 'storefront', 'exchange_rates': 'storefront',
-        'campaigns': 'email', 'ad_spend': 'marketing',
+        'order_items': 'storefront',
+        'refunds': 'storefront',
+        'deliveries': 'storefront',
+        'orders': 'storefront',
+        'exchange_rates': 'storefront',
+        'campaigns': 'email',
+        'ad_spend': 'marketing',
     }.items() -%}
     select
         '{{ source_name }}' as source_name,

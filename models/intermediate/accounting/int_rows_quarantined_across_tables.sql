@@ -6,7 +6,9 @@
     'campaigns': raw_contract('email', 'campaigns'),
     'ad_spend': raw_contract('marketing', 'ad_spend'),
 } %}
-{% set no_rate = "'missing_rate: no rate of ' || currency || ' within 7 days up to the '" %}
+{% set no_rate -%}
+    'missing_rate: no rate of ' || currency || ' within 7 days up to the '
+{%- endset %}
 
 with order_fates as (
 

@@ -1,11 +1,13 @@
 -- read by one step alone: written out it would only cost time
 {{ config(materialized='view') }}
 
-{% set parts = [
-    'shipping_amount', 'other_amount', 'payment_fee', 'fulfilment_cost', 'spread_refund',
-] %}
-{% set gaps = {} %}
-{% for part in parts %}{% do gaps.update({part: ['order_' ~ part, 'weight']}) %}{% endfor %}
+{% set parts = {
+    'shipping_amount': ['order_shipping_amount', 'weight'],
+    'other_amount': ['order_other_amount', 'weight'],
+    'payment_fee': ['order_payment_fee', 'weight'],
+    'fulfilment_cost': ['order_fulfilment_cost', 'weight'],
+    'spread_refund': ['order_spread_refund', 'weight'],
+} %}
 
 with order_items as (
 
@@ -108,7 +110,7 @@ shared as (
 
 ),
 
-{{ remainders('shared', gaps) }},
+{{ remainders('shared', parts) }},
 
 final as (
 

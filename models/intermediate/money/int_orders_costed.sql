@@ -56,7 +56,9 @@ judged as (
         line_costs.item_count,
         case
             when line_costs.order_id is null
-                then {{ to_cents('default_cost_share.cost_share * orders.gross_sales') }}
+                then {{ to_cents(
+                    'default_cost_share.cost_share * orders.gross_sales'
+                ) }}
             when line_costs.is_known then line_costs.sold_cost
         end as sold_cost,
         coalesce(restocked_costs.restocked_cost, 0) as restocked_cost,

@@ -47,7 +47,8 @@ converted as (
         case
             when amount <> 0
                 then {{ to_cents(
-                    'coalesce(shipping_amount, 0) * (1 - tax_part / cast(amount as double)) * exchange_rate'
+                    'coalesce(shipping_amount, 0) * exchange_rate'
+                    ~ ' * (1 - tax_part / cast(amount as double))'
                 ) }}
             else 0
         end as refunded_shipping

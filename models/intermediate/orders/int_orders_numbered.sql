@@ -24,17 +24,18 @@ order_promotions as (
 
     select
         orders.order_id,
-        max_by(
-            promotions.promotion_id,
-            cast(promotions.starts_at as varchar) || promotions.promotion_id
-        ) as promotion_id
+        promotions.promotion_id,
+        promotions.promotion_kind,
+        row_number() over (
+            partition by orders.order_id
+            order by promotions.starts_at desc, promotions.promotion_id desc
+        ) as promotion_rank
     from orders
     inner join promotions
         on
             lower(orders.promotion_code) = lower(promotions.promotion_code)
             and orders.ordered_at >= promotions.starts_at
             and orders.ordered_at <= promotions.ends_at
-    group by orders.order_id
 
 ),
 
@@ -99,7 +100,11 @@ final as (
         owned.discount_share,
         case
             when order_promotions.promotion_id is not null
-                then coalesce(promotions.promotion_kind not in ({{ non_promo_kinds }}), true)
+                then
+                    coalesce(
+                        order_promotions.promotion_kind not in ({{ non_promo_kinds }}),
+                        true
+                    )
             else
                 coalesce(
                     owned.discount_share >= {{ var('promo_discount_share_min') }}, false
@@ -107,8 +112,10 @@ final as (
         end as is_promo_order
     from owned
     left join numbered on owned.order_id = numbered.order_id
-    left join order_promotions on owned.order_id = order_promotions.order_id
-    left join promotions on order_promotions.promotion_id = promotions.promotion_id
+    left join order_promotions
+        on
+            owned.order_id = order_promotions.order_id
+            and order_promotions.promotion_rank = 1
 
 )
 

@@ -27,7 +27,8 @@ happenings as (
         cast(null as timestamp) as first_happened_at,
         cast(null as timestamp) as last_happened_at
     {%- for table_name, (source_name, relation) in happened_in.items() %}
-    {%- for column in raw_contract(source_name, table_name).columns if column.meta.happened %}
+    {%- set columns = raw_contract(source_name, table_name).columns %}
+    {%- for column in columns if column.meta.happened %}
     union all
     select
         min({{ column.name }}) as first_happened_at,

@@ -52,8 +52,9 @@ sightings as (
     from evidence
     inner join identifiers
         on
-            case when evidence.customer_id is null then 'email_hash' else 'customer_id' end
-            = identifiers.identifier_kind
+            case
+                when evidence.customer_id is null then 'email_hash' else 'customer_id'
+            end = identifiers.identifier_kind
             and coalesce(evidence.customer_id, evidence.email_hash)
             = identifiers.identifier
 

@@ -34,6 +34,17 @@ arrived as (
 
 ),
 
+measured as (
+
+    select
+        *,
+        {{ dbt.datediff(
+            reporting_date('promised_at'), reporting_date('arrived_at'), 'day'
+        ) }} as days_to_arrival
+    from arrived
+
+),
+
 final as (
 
     select
@@ -44,16 +55,11 @@ final as (
         delivered_at,
         carrier,
         arrived_at > promised_at as is_late,
-        cast(
-            case
-                when arrived_at > promised_at
-                    then {{ dbt.datediff(
-                        reporting_date('promised_at'), reporting_date('arrived_at'), 'day'
-                    ) }}
-                when promised_at is not null then 0
-            end as integer
-        ) as days_late
-    from arrived
+        case
+            when arrived_at > promised_at then cast(days_to_arrival as integer)
+            when promised_at is not null then 0
+        end as days_late
+    from measured
 
 )
 

@@ -65,7 +65,8 @@ final as (
         cast(payment_fee as decimal(18, 2)) as payment_fee,
         cast(fulfilment_cost as decimal(18, 2)) as fulfilment_cost,
         cast(
-            net_revenue - cost_of_goods - payment_fee - fulfilment_cost as decimal(18, 2)
+            net_revenue - cost_of_goods - payment_fee - fulfilment_cost
+            as decimal(18, 2)
         ) as contribution_margin,
         case
             when cost_quality = 'actual' and is_fee_assumed then 'assumed'

@@ -38,7 +38,6 @@ sales as (
         orders.order_id,
         'sale' as movement_kind,
         orders.order_id as moved_by,
-        orders.ordered_at as moved_at,
         orders.gross_sales,
         orders.discount_amount,
         orders.net_sales,
@@ -47,7 +46,8 @@ sales as (
         orders.other_amount,
         costs.sold_cost as cost_of_goods,
         orders.payment_fee,
-        orders.fulfilment_cost
+        orders.fulfilment_cost,
+        orders.ordered_at as moved_at
     from orders
     inner join costs on orders.order_id = costs.order_id
 
@@ -60,18 +60,19 @@ refundings as (
         refunds.order_id,
         'refund' as movement_kind,
         refunds.refund_id as moved_by,
-        refunds.refunded_at as moved_at,
-        cast(0 as decimal(18, 2)) as gross_sales,
-        cast(0 as decimal(18, 2)) as discount_amount,
-        cast(0 as decimal(18, 2)) as net_sales,
+        0 as gross_sales,
+        0 as discount_amount,
+        0 as net_sales,
         refunds.refund_amount,
-        cast(0 as decimal(18, 2)) as shipping_amount,
-        cast(0 as decimal(18, 2)) as other_amount,
+        0 as shipping_amount,
+        0 as other_amount,
         case
-            when costs.sold_cost is not null then -coalesce(refund_costs.restocked_cost, 0)
+            when costs.sold_cost is not null
+                then -coalesce(refund_costs.restocked_cost, 0)
         end as cost_of_goods,
-        cast(0 as decimal(18, 2)) as payment_fee,
-        cast(0 as decimal(18, 2)) as fulfilment_cost
+        0 as payment_fee,
+        0 as fulfilment_cost,
+        refunds.refunded_at as moved_at
     from refunds
     inner join costs on refunds.order_id = costs.order_id
     left join refund_costs on refunds.refund_id = refund_costs.refund_id
@@ -86,15 +87,17 @@ moved as (
 
 ),
 
--- what a cancelled order moved, later refunds included, is taken back at its cancellation
-cancelled_sums as (
+-- what a cancelled order moved, later refunds included, is taken back at that time
+cancellations as (
 
     select
         moved.order_id,
+        'cancellation' as movement_kind,
+        moved.order_id as moved_by,
+        {% for column in money_parts() -%}
+        -sum(moved.{{ column }}) as {{ column }},
+        {% endfor -%}
         max(orders.cancellation_at) as moved_at
-        {%- for column in money_parts() %},
-        -sum(moved.{{ column }}) as {{ column }}
-        {%- endfor %}
     from moved
     inner join orders on moved.order_id = orders.order_id
     where orders.is_cancelled
@@ -106,15 +109,7 @@ movements as (
 
     select * from moved
     union all
-    select
-        order_id,
-        'cancellation' as movement_kind,
-        order_id as moved_by,
-        moved_at
-        {%- for column in money_parts() %},
-        {{ column }}
-        {%- endfor %}
-    from cancelled_sums
+    select * from cancellations
 
 ),
 
@@ -136,19 +131,12 @@ final as (
         netted.movement_kind,
         netted.moved_at,
         {{ reporting_date('netted.moved_at') }} as moved_date,
-        cast(netted.gross_sales as decimal(18, 2)) as gross_sales,
-        cast(netted.discount_amount as decimal(18, 2)) as discount_amount,
-        cast(netted.net_sales as decimal(18, 2)) as net_sales,
-        cast(netted.refund_amount as decimal(18, 2)) as refund_amount,
-        cast(netted.shipping_amount as decimal(18, 2)) as shipping_amount,
-        cast(netted.other_amount as decimal(18, 2)) as other_amount,
-        cast(netted.net_revenue as decimal(18, 2)) as net_revenue,
-        cast(netted.cost_of_goods as decimal(18, 2)) as cost_of_goods,
-        cast(netted.payment_fee as decimal(18, 2)) as payment_fee,
-        cast(netted.fulfilment_cost as decimal(18, 2)) as fulfilment_cost,
+        {% for column in money_parts() + ['net_revenue'] -%}
+        cast(netted.{{ column }} as decimal(18, 2)) as {{ column }},
+        {% endfor -%}
         cast(
-            netted.net_revenue - netted.cost_of_goods - netted.payment_fee - netted.fulfilment_cost
-            as decimal(18, 2)
+            netted.net_revenue - netted.cost_of_goods
+            - netted.payment_fee - netted.fulfilment_cost as decimal(18, 2)
         ) as contribution_margin,
         costs.cost_quality
     from netted

@@ -1,16 +1,24 @@
 {% set contract = raw_contract('storefront', 'orders') %}
 {% set total_mismatch = [
     'total_mismatch',
-    "abs(order_total - (item_total - coalesce(discount_total, 0) + coalesce(shipping_total, 0)"
-    ~ " + coalesce(other_total, 0) + case when prices_include_tax then 0 else coalesce(tax_total, 0) end))"
+    "abs(order_total - (item_total - coalesce(discount_total, 0)"
+    ~ " + coalesce(shipping_total, 0) + coalesce(other_total, 0)"
+    ~ " + case when prices_include_tax then 0 else coalesce(tax_total, 0) end))"
     ~ " > " ~ var('money_tolerance'),
     'order_total differs from the sum of its parts',
 ] %}
-{% set status_column = contract.columns | selectattr('name', 'equalto', 'status') | first %}
-{% set status = known_word(status_column) %}
+{% set status_columns = contract.columns | selectattr('name', 'equalto', 'status') %}
+{% set status = known_word(status_columns | first) %}
 {% if var('as_of') %}
     {#- a cancellation that lies after as_of has not happened yet -#}
-    {% set status = "case when cancelled_at > " ~ moment(var('as_of')) ~ " then 'placed' else " ~ status ~ " end" %}
+    {% set status -%}
+        case
+            when
+                cancelled_at > {{ moment(var('as_of')) }}
+                and {{ status }} = 'cancelled' then 'placed'
+            else {{ status }}
+        end
+    {%- endset %}
 {% endif %}
 
 with value_map as (

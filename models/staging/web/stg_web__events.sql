@@ -2,9 +2,9 @@
 {% set good_bucket %}case
                 when anonymous_id is null then 'no_device'
                 when
-                    user_agent in (select user_agent from excluded_agents)
-                    or page_url in (select page_url from excluded_pages)
-                    or anonymous_id in (select anonymous_id from excluded_devices)
+                    user_agent in (select user_agent from excluded_user_agent)
+                    or page_url in (select page_url from excluded_page_url)
+                    or anonymous_id in (select anonymous_id from excluded_anonymous_id)
                     then 'bot'
                 else 'staged'
             end{% endset %}
@@ -33,39 +33,30 @@ typed as (
 
 ),
 
-excluded_agents as (
+-- each value is looked at once, however many events carry it
+{% for field in ['user_agent', 'page_url', 'anonymous_id'] -%}
+{{ field }}_values as (
 
-    select agents.user_agent
-    from (select distinct user_agent from typed) as agents
-    inner join traffic_rules
-        on
-            traffic_rules.field = 'user_agent'
-            and {{ matches_pattern('agents.user_agent', 'traffic_rules.pattern') }}
-
-),
-
-excluded_pages as (
-
-    select pages.page_url
-    from (select distinct page_url from typed) as pages
-    inner join traffic_rules
-        on
-            traffic_rules.field = 'page_url'
-            and {{ matches_pattern('pages.page_url', 'traffic_rules.pattern') }}
+    select {{ field }}
+    from typed
+    group by {{ field }}
 
 ),
 
-excluded_devices as (
+excluded_{{ field }} as (
 
-    select devices.anonymous_id
-    from (select distinct anonymous_id from typed) as devices
+    select {{ field }}_values.{{ field }}
+    from {{ field }}_values
     inner join traffic_rules
         on
-            traffic_rules.field = 'anonymous_id'
-            and {{ matches_pattern('devices.anonymous_id', 'traffic_rules.pattern') }}
+            traffic_rules.field = '{{ field }}'
+            and {{ matches_pattern(
+                field ~ '_values.' ~ field, 'traffic_rules.pattern'
+            ) }}
 
 ),
 
+{% endfor -%}
 {{ repeated_keys(source('web', 'events'), contract) }},
 
 judged as (

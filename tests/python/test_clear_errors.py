@@ -1,0 +1,258 @@
+"""What a user can put right ends the build with one line that says what and where, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from conftest import PROJECT, BuildLake, order, write_lake
+from cx_warehouse.settings import CxError, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEADER = "order_id,ordered_at,currency,item_total,order_total"
+ROW = "o-1,2024-03-01,EUR,10,10"
+
+
+@pytest.fixture(scope="module")
+def bare_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the project without its models: settings and files are looked at before any is built."""
+    folder = tmp_path_factory.mktemp("bare")
+    for name in ("dbt_project.yml", "profiles.yml", "macros"):
+        (folder / name).symlink_to(PROJECT / name)
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "one.csv").write_text("one\n1\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lake(tmp_path_factory.mktemp("lake"), {"storefront/orders": [order("o-1")]})
+
+
+def error_of(build_lake: BuildLake, lake: Path, **more: Any) -> str:
+    """Build what cannot be built; returns what dbt said."""
+    warehouse = build_lake(lake, check=False, **more)
+    assert not warehouse.succeeded, warehouse.output
+    assert "Traceback" not in warehouse.output
+    return warehouse.output
+
+
+def test_the_bare_project_builds(build_lake: BuildLake, lake: Path, bare_project: Path) -> None:
+    build_lake(lake, project=bare_project)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"as_off": "2024-03-01"},
+            "var as_off: '2024-03-01' is no setting of this project; they are listed in dbt_project.yml",
+        ),
+        (
+            {"as_of": "soon"},
+            "var as_of: 'soon' must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)",
+        ),
+        ({"as_of": "2024-02-30"}, "var as_of: '2024-02-30' must be a date (2024-06-30) or"),
+        # DuckDB reads it, as the start of that day
+        ({"as_of": "2024-3-1"}, "var as_of: '2024-3-1' must be a date (2024-06-30) or"),
+        ({"latest_plausible_at": "never"}, "var latest_plausible_at: 'never' must be a date"),
+        (
+            {"reporting_timezone": "Berlin"},
+            "var reporting_timezone: 'Berlin' must be an IANA name such as Europe/Berlin",
+        ),
+        (
+            {"base_currency": "euro"},
+            "var base_currency: 'euro' must be a code of three capital letters such as EUR",
+        ),
+        ({"money_tolerance": -0.01}, "var money_tolerance: '-0.01' must be a number from 0 on"),
+        (
+            {"refund_window_days": 30.5},
+            "var refund_window_days: '30.5' must be a whole number from 0 on",
+        ),
+        (
+            {"refund_window_days": "thirty"},
+            "var refund_window_days: 'thirty' must be a whole number from 0 on",
+        ),
+        (
+            {"cost_known_share_min": 80},
+            "var cost_known_share_min: '80' must be a number from 0 to 1",
+        ),
+        ({"non_promo_kinds": "loyalty"}, "var non_promo_kinds: 'loyalty' must be a list"),
+    ],
+    ids=str,
+)
+def test_a_wrong_var_is_named_with_its_value(
+    build_lake: BuildLake, lake: Path, bare_project: Path, variables: dict[str, Any], message: str
+) -> None:
+    output = error_of(build_lake, lake, project=bare_project, vars=variables)
+    assert f"  {message}" in output
+
+
+def test_a_wrong_raw_path_is_named(
+    build_lake: BuildLake, tmp_path: Path, bare_project: Path
+) -> None:
+    output = error_of(build_lake, tmp_path / "nowhere", project=bare_project)
+    expected = (
+        f"CX_RAW_PATH: {tmp_path / 'nowhere'} is not a folder; set it to the root of the raw lake"
+    )
+    assert expected in output
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
+        (
+            {"CX_PII_KEY": "secret"},
+            "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_environment_variable_is_named(
+    build_lake: BuildLake,
+    lake: Path,
+    bare_project: Path,
+    environment: dict[str, str],
+    message: str,
+) -> None:
+    output = error_of(build_lake, lake, project=bare_project, environment=environment)
+    assert message in output
+    assert "secret\n" not in output
+
+
+def test_a_file_in_place_of_the_warehouse_is_named(
+    build_lake: BuildLake, lake: Path, tmp_path: Path, bare_project: Path
+) -> None:
+    folder = tmp_path / "warehouse"
+    folder.touch()
+    environment = {"CX_WAREHOUSE_DIR": str(folder)}
+    output = error_of(build_lake, lake, project=bare_project, environment=environment)
+    assert f"CX_WAREHOUSE_DIR: cannot create {folder} (File exists); name another folder" in output
+
+
+def test_a_build_file_that_another_program_holds_is_named(
+    build_lake: BuildLake, lake: Path, tmp_path: Path, bare_project: Path
+) -> None:
+    file = tmp_path / "build.duckdb"
+    with duckdb.connect(file):
+        environment = {"CX_WAREHOUSE_DIR": str(tmp_path)}
+        output = error_of(build_lake, lake, project=bare_project, environment=environment)
+    assert f"CX_WAREHOUSE_DIR: {file} does not open; close what holds it" in output
+    assert f"PID {os.getpid()}" in output
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # permissions do not bind the user root, so the answer of the system is given here
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(
+        CxError, match=f"CX_WAREHOUSE_DIR: {tmp_path} is not writable; name another"
+    ):
+        Settings(tmp_path, "parquet", tmp_path, "a-key-of-the-tests").create_warehouse_dir()
+
+
+def missing_column(folder: Path) -> str:
+    rows = [{"refund_id": "r", "order_id": "o-1", "refunded_at": "2024-03-01"}]
+    write_lake(folder, {"storefront/orders": [order("o-1")], "storefront/refunds": rows})
+    file = folder / "storefront" / "refunds" / "part-0.parquet"
+    return f"{file} lacks the required column amount of storefront.refunds"
+
+
+def no_orders(folder: Path) -> str:
+    write_lake(folder, {"storefront/products": [{"product_id": "p", "product_name": "Lamp"}]})
+    return f"no .parquet file with orders below {folder / 'storefront' / 'orders'}"
+
+
+def torn_parquet(folder: Path) -> str:
+    write_lake(folder, {"storefront/orders": [order("o-1")]})
+    file = folder / "storefront" / "orders" / "part-0.parquet"
+    file.write_bytes(file.read_bytes()[:-100])
+    return f"cannot read {file} as parquet: "
+
+
+def empty_parquet(folder: Path) -> str:
+    write_lake(folder, {"storefront/orders": [order("o-1")]})
+    file = folder / "storefront" / "orders" / "empty.parquet"
+    file.touch()
+    return f"cannot read {file} as parquet: "
+
+
+def one_file(folder: Path, name: str, content: str) -> Path:
+    file = folder / "storefront" / "orders" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    return file
+
+
+def csv_column_twice(folder: Path) -> str:
+    file = one_file(folder, "a.csv", f"{HEADER},Currency\n{ROW},EUR\n")
+    return f"cannot read {file} as csv: it has an empty or a repeated column name; put it right"
+
+
+def broken_json(folder: Path) -> str:
+    good = json.dumps(order("o-1"))
+    file = one_file(folder, "a.json", f"{good}\n{good[:-9]}\n{good}\n")
+    return f"cannot read {file} as json: "
+
+
+def json_array(folder: Path) -> str:
+    file = one_file(folder, "a.json", json.dumps([order("o-1"), order("o-2")]))
+    return f"cannot read {file} as json: a line of it is no JSON object; put it right"
+
+
+@pytest.mark.parametrize(
+    "write_files",
+    [
+        missing_column,
+        no_orders,
+        torn_parquet,
+        empty_parquet,
+        csv_column_twice,
+        broken_json,
+        json_array,
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    build_lake: BuildLake, tmp_path: Path, bare_project: Path, write_files: Callable[[Path], str]
+) -> None:
+    message = write_files(tmp_path)
+    raw_format = next((word for word in ("csv", "json") if word in write_files.__name__), "parquet")
+    output = error_of(build_lake, tmp_path, project=bare_project, raw_format=raw_format)
+    assert len([line for line in output.splitlines() if message in line]) == 1
+
+
+def test_a_broken_line_of_json_is_counted(
+    tmp_path: Path, build_lake: BuildLake, bare_project: Path
+) -> None:
+    broken_json(tmp_path)
+    output = error_of(build_lake, tmp_path, project=bare_project, raw_format="json")
+    assert "in line 2" in output
+
+
+def test_a_ragged_line_of_csv_is_named_with_its_file(tmp_path: Path, build_lake: BuildLake) -> None:
+    file = one_file(tmp_path, "a.csv", f"{HEADER}\n{ROW}\n{ROW[:-3]}\n")
+    output = error_of(build_lake, tmp_path, raw_format="csv", select="stg_storefront__orders")
+    assert "CSV Error on Line: 3" in output
+    assert f"Original Line: {ROW[:-3]}" in output
+    assert "Expected Number of Columns: 5 Found: 4" in output
+    assert f"file = {file}" in output
+
+
+def test_several_currencies_ask_which_one_to_report_in(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    orders = [order("o-1"), order("o-2") | {"currency": "usd"}]
+    lake = write_lake(tmp_path, {"storefront/orders": orders})
+    assert (
+        "orders come in several currencies (EUR, USD): name the one to report in with"
+        " var base_currency"
+    ) in error_of(build_lake, lake, select="+int_settings")
