@@ -11,9 +11,15 @@ with mart_rows as (
         count(*) as mart_rows
     from {{ ref('fct_nps_responses') }}
 
+),
+
+row_counts as (
+
+    select * from {{ ref('dq_row_counts') }}
+
 )
 
 select row_counts.table_name
-from {{ ref('dq_row_counts') }} as row_counts
+from row_counts
 inner join mart_rows on row_counts.table_name = mart_rows.table_name
 where mart_rows.mart_rows <> row_counts.staged_rows

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import BuildLake, Warehouse, order, write_lake
+from conftest import DBT, PROJECT, BuildLake, Warehouse, order, write_lake
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AS_OF = datetime(2024, 6, 10, 12, tzinfo=UTC)
 RESPONSES_WINDOW = timedelta(days=14)
@@ -57,6 +62,7 @@ def random_tickets(rng: random.Random) -> list[dict[str, Any]]:
             {
                 "ticket_id": f"t-{n:04}",
                 "customer_id": rng.choice([*CUSTOMERS, None]),
+                "order_id": rng.choice([None, *(f"o-{name}" for name in ORDER_COUNTRIES)]),
                 "created_at": created_at,
                 "channel": rng.choice(list(SLA_HOURS)),
                 "first_responded_at": answered_at if answered_at <= AS_OF else None,
@@ -306,3 +312,56 @@ def test_free_text_stays_in_staging(warehouse: Warehouse) -> None:
     assert rows["marts.fct_support_tickets"]
     assert rows["marts.fct_nps_responses"]
     assert "a secret w" not in str(rows)
+
+
+@pytest.fixture(scope="module")
+def analyses(
+    warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, pd.DataFrame]:
+    target = tmp_path_factory.mktemp("target")
+    names = ("nps_by_month", "support_cost_and_score")
+    subprocess.run(
+        [str(DBT), "--quiet", "compile", "--select", *names, "--target-path", str(target)],
+        cwd=PROJECT,
+        env=os.environ | {"CX_WAREHOUSE_DIR": str(warehouse.path.parent)},
+        check=True,
+        capture_output=True,
+    )
+    compiled = target / "compiled" / "cx_warehouse" / "analyses"
+    return {name: warehouse.frame((compiled / f"{name}.sql").read_text()) for name in names}
+
+
+def test_nps_by_month_compares_each_month_with_the_one_before(
+    analyses: dict[str, pd.DataFrame],
+) -> None:
+    found = analyses["nps_by_month"]
+    assert set(found["survey_trigger"]) == {"all", *TRIGGERS}
+    for _, months in found.groupby("survey_trigger"):
+        assert months["period_month"].is_monotonic_increasing
+        assert months["nps_change"].iloc[1:].tolist() == pytest.approx(
+            months["nps"].diff().iloc[1:].tolist()
+        )
+        margins = (months["nps_high"] - months["nps_low"]) / 2
+        expected = (margins**2 + margins.shift() ** 2) ** 0.5
+        assert months["change_margin"].iloc[1:].tolist() == pytest.approx(
+            expected.iloc[1:].tolist()
+        )
+
+
+def test_support_costs_are_those_of_all_tickets_that_name_an_order(
+    warehouse: Warehouse, analyses: dict[str, pd.DataFrame]
+) -> None:
+    found = analyses["support_cost_and_score"]
+    assert found["orders"].sum() == len(ORDER_COUNTRIES)
+    assert found["tickets"].sum() == sum(ticket["order_id"] is not None for ticket in TICKETS)
+    cents = sum(
+        (ticket["agent_minutes"] or 0) * MINUTE_CENTS for ticket in TICKETS if ticket["order_id"]
+    )
+    assert float(found["cost_to_serve"].sum()) == pytest.approx(cents / 100)
+    assert found["cost_per_order_of_all"].tolist() == pytest.approx(
+        [cents / 100 / len(ORDER_COUNTRIES)] * len(found)
+    )
+    [(counted,)] = warehouse.query(
+        "select count(*) from marts.fct_nps_responses where is_newest_answer"
+    )
+    assert found["answers"].sum() == counted
