@@ -1,5 +1,5 @@
--- How many customers come back, and what is a customer worth by then? Only cohorts whose
--- first months are all over count, so that each month of the curve is about the same people.
+-- How many customers come back, and what is a customer worth by then? Only cohorts
+-- whose first months are all over count: the whole curve is about the same people.
 {% set months = 6 %}
 
 with cohorts as (

@@ -1,7 +1,7 @@
--- Does the money add up? By month and currency of the orders: the totals in the files, what
--- was set aside, what the marts kept (all three in the order's currency, tax in), and what
--- moved in the month (base currency, without tax). unaccounted_total is 0 but for fractions
--- of a cent; a refund or cancellation stands in the month in which it happened.
+-- Does the money add up? By month and currency of the orders: the totals in the files,
+-- what was set aside, what the marts kept (all in the order's currency, tax in), and
+-- what moved in the month (base currency, without tax). unaccounted_total is 0 but for
+-- fractions of a cent; refunds and cancellations stand in the month they happened in.
 with raw_orders as (
 
     select
@@ -117,7 +117,7 @@ final as (
         {% endfor -%}
         cast(
             sum(
-                case when kind in ('sale', 'refund', 'cancellation') then amount else 0 end
+                case when kind in ('raw', 'set_aside', 'kept') then 0 else amount end
             ) as decimal(18, 2)
         ) as net_revenue
     from amounts

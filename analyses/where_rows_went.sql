@@ -1,5 +1,5 @@
--- What became of the rows of each raw table, and why were rows set aside? The three most
--- frequent reasons by table; their rows are in dq_quarantined_rows.
+-- What became of the rows of each raw table, and why were rows set aside? The three
+-- most frequent reasons by table; the rows themselves are in dq_quarantined_rows.
 {% set reasons_shown = 3 %}
 
 with row_counts as (

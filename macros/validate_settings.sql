@@ -1,8 +1,9 @@
-{#- Checks every setting at the start of a run: one clear line that names what is wrong. -#}
+{#- Checks every setting at the start of a run: one clear line for each that is wrong. -#}
 {% macro validate_settings() %}
     {% if not execute %} {{ return('') }} {% endif %}
+    {% set mistakes = [] %}
     {% for name in invocation_args_dict.get('vars', {}) if name not in setting_names() %}
-        {{ stop_setting(name, 'is no setting of this project; they are listed in dbt_project.yml') }}
+        {% do mistakes.append([name, 'is no setting of this project; they are listed in dbt_project.yml']) %}
     {% endfor %}
     {% for name, low, high in [
         ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
@@ -14,32 +15,32 @@
         {% set is_whole = name.endswith('_days') or name.startswith('identity_max') %}
         {% if value is not number or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
-            {{ stop_setting(name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
-                ~ (' to ' ~ high if high is not none else ' on')) }}
+            {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
+                ~ (' to ' ~ high if high is not none else ' on')]) %}
         {% endif %}
     {% endfor %}
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
-        {{ stop_setting(name, 'must be a list') }}
+        {% do mistakes.append([name, 'must be a list']) %}
     {% endfor %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
         {% set text = var(name) | string %}
         {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(Z|[+-][0-9:]+)?)?', text)
             or run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
-            {{ stop_setting(name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)') }}
+            {% do mistakes.append([name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)']) %}
         {% endif %}
     {% endfor %}
     {% set zone = (var('reporting_timezone') | string).replace("'", "''") %}
     {% if not run_query("select count(*) > 0 from pg_timezone_names() where name = '" ~ zone ~ "'")[0][0] %}
-        {{ stop_setting('reporting_timezone', 'must be an IANA name such as Europe/Berlin') }}
+        {% do mistakes.append(['reporting_timezone', 'must be an IANA name such as Europe/Berlin']) %}
     {% endif %}
     {% if var('base_currency') and not modules.re.fullmatch('[A-Z]{3}', var('base_currency') | string) %}
-        {{ stop_setting('base_currency', 'must be a code of three capital letters such as EUR') }}
+        {% do mistakes.append(['base_currency', 'must be a code of three capital letters such as EUR']) %}
     {% endif %}
-{% endmacro %}
-
-{#- Stops with the name of a setting, its value and what is wrong with it. -#}
-{% macro stop_setting(name, what) %}
-    {{ exceptions.raise_compiler_error("var " ~ name ~ ": '" ~ var(name, '') ~ "' " ~ what) }}
+    {% set lines = [] %}
+    {% for name, what in mistakes %}
+        {% do lines.append("var " ~ name ~ ": '" ~ var(name) ~ "' " ~ what) %}
+    {% endfor %}
+    {% if lines %} {{ exceptions.raise_compiler_error(lines | join('\n')) }} {% endif %}
 {% endmacro %}
 
 {#- The names of all settings: the vars of dbt_project.yml. -#}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +26,35 @@ app.add_typer(check_app, name="check")
 Variables = Annotated[
     str,
     typer.Option("--vars", metavar="YAML", help="Override vars of dbt_project.yml, as in dbt."),
+]
+Customers = Annotated[int, typer.Option("--customers", help="Persons who order at least once.")]
+Days = Annotated[
+    int, typer.Option("--days", help="Length of the lake, from 2024-01-01 unless --start.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for lake/ and truth/, which must not exist in it.")
+]
+Dirt = Annotated[
+    str,
+    typer.Option(
+        "--dirt", help="Rate of each kind of dirt, or kind=rate pairs: 0.01, or late=0.02,bot=0."
+    ),
+]
+Events = Annotated[
+    float,
+    typer.Option("--events-per-customer", help="Web events, visitors' included, per customer."),
+]
+Start = Annotated[str, typer.Option("--start", metavar="DATE", help="First day, UTC.")]
+Currencies = Annotated[
+    str, typer.Option("--currencies", help="Currencies of orders, EUR first: EUR,GBP,USD.")
+]
+Plain = Annotated[
+    bool,
+    typer.Option("--plain", help="Orders and journeys from the planted models alone, no effects."),
+]
+DropoutModel = Annotated[
+    str, typer.Option("--dropout-model", help="Purchase process: mbg or bg (no dropout at first).")
 ]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")]
 
@@ -68,6 +99,63 @@ def publish() -> None:
     settings = read_settings()
     publication = run(settings)
     print(f"published {settings.serve_path} -> {publication.serve_file.name}")
+
+
+@app.command()
+def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    customers: Customers,
+    days: Days,
+    seed: Seed,
+    out: Out,
+    dirt: Dirt = "",
+    events_per_customer: Events = 150.0,
+    start: Start = "2024-01-01",
+    currencies: Currencies = "EUR",
+    dropout_model: DropoutModel = "mbg",
+    *,
+    plain: Plain = False,
+) -> None:
+    """Write the raw lake of an invented shop to OUT/lake, and the truth about it to OUT/truth."""
+    from cx_warehouse.simulate import Config, parse_dirt  # noqa: PLC0415
+    from cx_warehouse.simulate.progress import simulate_and_tell  # noqa: PLC0415
+
+    config = Config(
+        customers=customers,
+        days=days,
+        seed=seed,
+        events_per_customer=events_per_customer,
+        dirt=parse_dirt(dirt),
+        start=parse_date(start),
+        currencies=tuple(currency.strip().upper() for currency in currencies.split(",")),
+        is_plain=plain,
+        dropout_model=dropout_model,
+    )
+    simulate_and_tell(config, out)
+
+
+def parse_date(text: str) -> date:
+    """Read a day.
+
+    Parameters
+    ----------
+    text
+        Such as 2024-01-31.
+
+    Returns
+    -------
+    date
+        The day.
+
+    Raises
+    ------
+    CxError
+        If it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        message = f"--start: '{text}' is not a day such as 2024-01-31"
+        raise CxError(message) from error
 
 
 def parse_variables(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The raw contract as Python objects, read from the sources' YAML (the one place that declares it)."""
+"""The raw contract as Python objects, read from the sources' YAML that alone declares it."""
 
 from __future__ import annotations
 

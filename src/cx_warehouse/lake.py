@@ -1,8 +1,9 @@
 """Registers the raw lake as views, one per table of the contract.
 
-A view gives each column of the contract in its own type where all files carry it so, and else as text, which
-staging casts. A value reads the same whichever files stand beside it: files are grouped by their columns and types,
-and each group is turned into text by the same rules (a whole float reads as its integer).
+A view gives each column of the contract in its own type where all files carry it so, and else as
+text, which staging casts. A value reads the same whichever files stand beside it: files are grouped
+by their columns and types, and each group is turned into text by the same rules (a whole float
+reads as its integer).
 """
 
 from __future__ import annotations
@@ -11,16 +12,22 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from cx_warehouse.contract import NATIVE_TYPES, Column, Table, raw_tables
 from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 HASHED_BYTES: Final = 65536
 INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"})
@@ -150,7 +157,8 @@ def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str
 
 def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
     rows = con.execute(
-        "describe select * from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
+        "describe select *"
+        " from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
         [str(path)],
     ).fetchall()
     return tuple((str(row[0]), str(row[1])) for row in rows)
@@ -164,15 +172,15 @@ def _check_names(columns: Sequence[tuple[str, str]]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong as one line, without advice on DuckDB's options and without a row of data."""
-    said = str(error).split("Possible fixes")[0].splitlines()
-    return " ".join(line.strip() for line in said if not line.startswith("  Original Line"))
+    """Return what DuckDB says as one line, without its options and without the data of the row."""
+    said = str(error).split("\nPossible ")[0].splitlines()
+    return " ".join(line for line in said if not line.startswith("Original Line")).strip(" .")
 
 
 def _open_file(
     con: duckdb.DuckDBPyConnection, table: Table, path: Path, raw_format: str
 ) -> LakeFile:
-    """Look at a file's columns; a text file is read to its end, since a broken line says nothing of its file later."""
+    """Look at a file's columns, and read text to its end: a broken line stops it here."""
     try:
         if raw_format == "csv":
             columns = _csv_columns(path)
@@ -185,7 +193,8 @@ def _open_file(
         if raw_format == "csv":
             con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
-        message = f"cannot read {path} as {raw_format}: {_reason(error)}; put it right or take it away"
+        reason = _reason(error)
+        message = f"cannot read {path} as {raw_format}: {reason}; put it right or take it away"
         raise CxError(message) from error
     return file
 
@@ -366,7 +375,7 @@ def _register_files(
 
 
 def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Create the views `raw_<source>.<table>`, the table `raw_lake.files` and `raw_lake.schema_drift`.
+    """Create the views of the raw tables, and in `raw_lake` the table `files` and `schema_drift`.
 
     Nothing is copied: a query on a view reads the columns it needs from the files.
 
@@ -396,7 +405,8 @@ def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         drift += _drift_rows(table, own, settings.raw_format)
     _register_files(con, files, settings)
     names = "source_name, table_name, column_name, drift_kind, row_count"
-    empty = "select null::varchar, null::varchar, null::varchar, null::varchar, null::bigint where false"
+    text = "null::varchar"
+    empty = f"select {text}, {text}, {text}, {text}, null::bigint where false"
     body = " union all ".join([empty, *drift])
     con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
     con.execute("commit")

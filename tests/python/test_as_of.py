@@ -1,4 +1,4 @@
-"""At as_of, in any time zone, nothing that happened later is known and all that happened before is."""
+"""At as_of, in any time zone, what happened before is known and nothing that happened later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo as a newcomer meets it: plain commands, no flags, and readers that never notice a build."""
+"""The demo as a newcomer meets it: plain commands, and readers that never notice a build."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import duckdb
 import pytest
+
 from conftest import DBT, PROJECT
 
 CX = Path(sys.executable).parent / "cx"
@@ -35,7 +37,8 @@ INTERFACE = {
     "fct_order_items": f"order_item_id order_id product_id quantity returned_quantity {MONEY}",
     "fct_refunds": "refund_id order_id order_item_id refunded_at refund_amount tax_amount reason"
     " is_restocked days_to_refund",
-    "fct_sales_movements": f"movement_id order_id person_id movement_kind moved_at moved_date {MONEY}",
+    "fct_sales_movements": "movement_id order_id person_id movement_kind moved_at moved_date"
+    f" {MONEY}",
     "fct_deliveries": "delivery_id order_id promised_at shipped_at delivered_at is_late days_late",
     "fct_ad_spend": "spend_date channel_group campaign spend impressions clicks",
     "fct_support_tickets": "ticket_id person_id order_id channel category created_at"
@@ -50,7 +53,8 @@ INTERFACE = {
     " cumulative_margin_per_customer cost_known_share is_mature",
     "dq_row_counts": "source_name table_name raw_rows staged_rows quarantined_rows duplicate_rows"
     " after_as_of_rows no_device_rows bot_rows is_balanced",
-    "dq_quarantined_rows": "quarantine_id source_name table_name row_key reason_code reason raw_row",
+    "dq_quarantined_rows": "quarantine_id source_name table_name row_key reason_code reason"
+    " raw_row",
     "dq_schema_drift": "source_name table_name column_name drift_kind drift_value row_count",
     "dq_builds": "build_id settings_hash as_of lake_fingerprint",
     "dq_validation_results": "run_id suite expectation column_name success observed"
@@ -104,17 +108,18 @@ def test_what_is_published_has_every_column_that_others_rely_on(published):
 def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
     """Two builds of different meaning; whatever a reader opens agrees with itself."""
     builds_seen: set[str] = set()
-    done = False
+    done = Event()
 
     def read() -> None:
-        while not done:
+        while not done.wait(0.05):
             with duckdb.connect(str(published / "serve.duckdb"), read_only=True) as con:
                 [(build_id, as_of)] = con.execute(
                     "select build_id, as_of from quality.dq_builds"
                 ).fetchall()
                 [(last, orders, moved)] = con.execute(
                     "select max(ordered_at), sum(net_revenue),"
-                    " (select sum(net_revenue) from marts.fct_sales_movements) from marts.fct_orders"
+                    " (select sum(net_revenue) from marts.fct_sales_movements)"
+                    " from marts.fct_orders"
                 ).fetchall()
             assert last <= as_of
             assert orders == moved
@@ -126,6 +131,6 @@ def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
             run(CX, "build", "--vars", "{as_of: 2010-06-30}", folder=published)
             run(CX, "build", folder=published)
         finally:
-            done = True
+            done.set()
         reader.result()
     assert len(builds_seen) == 2

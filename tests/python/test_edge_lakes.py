@@ -66,7 +66,7 @@ ORDER_ITEMS = [
         (6, "nowhere", "1", "6"),
     ]
 ]
-PRODUCTS = [{"product_id": "501", "product_name": "Lamp", "category": "Home"}]
+PRODUCTS = [{"product_id": "501", "product_name": "Lamp", "category": "70"}]
 ODD = {
     "quantity": "many",
     "load_time_ms": "fast",
@@ -179,6 +179,9 @@ TYPED_ITEMS = {
             quantity::double as quantity, unit_price::decimal(18, 9) as unit_price
         ) from order_items""",
 }
+TYPED_PRODUCTS = {
+    "p.parquet": "select * replace (category::double as category) from products",
+}
 TYPED_EVENTS = {
     "a/typed.parquet": """
         select * exclude (items, properties) replace (
@@ -198,7 +201,7 @@ def typed_files(root: Path) -> Path:
         for table, files in (
             ("storefront/orders", TYPED_ORDERS),
             ("web/events", TYPED_EVENTS),
-            ("storefront/products", {"p.parquet": "select * from products"}),
+            ("storefront/products", TYPED_PRODUCTS),
             ("storefront/order_items", TYPED_ITEMS),
         ):
             name = table.split("/")[1]

@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import order, write_table
 
+from conftest import order, write_table
 from cx_warehouse.lake import register_lake
 from cx_warehouse.settings import CxError, Settings
 
@@ -114,14 +114,14 @@ def test_a_file_without_a_required_column_is_named(con, tmp_path):
 
 
 def test_a_lake_without_orders_says_where_they_belong(con, tmp_path):
-    with pytest.raises(CxError, match="no .parquet file with orders below .*storefront/orders"):
+    with pytest.raises(CxError, match=r"no [.]parquet file with orders below .*storefront/orders"):
         register(con, tmp_path)
 
 
 def test_absent_tables_are_empty_with_their_types(con, tmp_path):
     write_table(tmp_path, ORDERS, [order("o")])
     register(con, tmp_path)
-    query = "select column_type from (describe raw_support.tickets) where column_name = 'created_at'"
+    query = "select typeof(max(created_at)) from raw_support.tickets"
     assert con.execute(query).fetchone() == ("TIMESTAMP",)
     assert con.execute("select count(*) from raw_support.tickets").fetchone() == (0,)
 

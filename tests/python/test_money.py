@@ -1,4 +1,4 @@
-"""A random shop whose money is worked out again in exact fractions, order by order and line by line."""
+"""A random shop whose money is worked out again in exact fractions, order by order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from conftest import BuildLake, Warehouse, write_lake
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -
 def test_each_order_is_worth_what_its_parts_are(warehouse, expected):
     found = warehouse.query(
         "select order_id, gross_sales, discount_amount, net_sales, refund_amount, shipping_amount,"
-        " other_amount, net_revenue, payment_fee, fulfilment_cost, cost_of_goods from marts.fct_orders"
+        " other_amount, net_revenue, payment_fee, fulfilment_cost, cost_of_goods"
+        " from marts.fct_orders"
     )
     assert len(found) == len(expected)
     for order_id, *amounts in found:

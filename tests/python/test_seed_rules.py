@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from conftest import PROJECT, BuildLake, Warehouse, order, write_lake
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # seed, row as it stands in the file, what the message says of it
@@ -108,16 +111,23 @@ TYPOS = [
 SEEDS = sorted({seed for seed, _, _ in TYPOS})
 
 
-def copied_project(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project whose seeds may be changed; all else is the original."""
+    folder = tmp_path_factory.mktemp("project")
     for name in ("dbt_project.yml", "profiles.yml", "models", "macros"):
         (folder / name).symlink_to(PROJECT / name)
     (folder / "tests").mkdir()
     (folder / "tests" / "dbt").symlink_to(PROJECT / "tests" / "dbt")
-    (folder / "seeds").mkdir()
-    for path in (PROJECT / "seeds").iterdir():
-        (folder / "seeds" / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(PROJECT / "seeds", folder / "seeds")
     return folder
+
+
+def change_seeds(project: Path, change: Callable[[str, str], str]) -> None:
+    """Write each seed anew: what `change` makes of its name and of the text that ships."""
+    for seed in SEEDS:
+        text = (PROJECT / "seeds" / f"{seed}.csv").read_text()
+        (project / "seeds" / f"{seed}.csv").write_bytes(change(seed, text).encode())
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +136,13 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def misspelt(
-    tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake, lake: Path
-) -> Warehouse:
+def misspelt(build_lake: BuildLake, lake: Path, project: Path) -> Warehouse:
     """Build with all typos at once: the message of a seed names every row."""
-    project = copied_project(tmp_path_factory.mktemp("misspelt"))
-    for seed, row, _ in TYPOS:
-        with (project / "seeds" / f"{seed}.csv").open("a") as file:
-            file.write(row + "\n")
+
+    def with_typos(seed: str, text: str) -> str:
+        return text + "".join(f"{row}\n" for name, row, _ in TYPOS if name == seed)
+
+    change_seeds(project, with_typos)
     return build_lake(lake, project=project, check=False)
 
 
@@ -161,6 +170,12 @@ def test_rows_that_ship_are_not_named(misspelt: Warehouse, seed: str) -> None:
     assert named == sum(bool(typo) for name, _, typo in TYPOS if name == seed) + repeats
 
 
+def test_every_seed_has_rules() -> None:
+    seeds = yaml.safe_load((PROJECT / "seeds" / "_seeds__seeds.yml").read_text())["seeds"]
+    without = [seed["name"] for seed in seeds if "seed_rows" not in str(seed.get("data_tests"))]
+    assert without == []
+
+
 def test_nothing_that_reads_the_seed_is_built(misspelt: Warehouse) -> None:
     assert not misspelt.succeeded
     assert "Traceback" not in misspelt.output
@@ -170,39 +185,35 @@ def test_nothing_that_reads_the_seed_is_built(misspelt: Warehouse) -> None:
 
 
 def test_a_value_of_another_type_is_named_with_its_line(
-    tmp_path: Path, build_lake: BuildLake, lake: Path
+    build_lake: BuildLake, lake: Path, project: Path
 ) -> None:
     typos = {
         "cost_assumptions": "cost_of_goods_share,Toys,half",
         "event_names": "zoomed,zoomed,ture",
     }
-    project = copied_project(tmp_path)
-    for seed, row in typos.items():
-        with (project / "seeds" / f"{seed}.csv").open("a") as file:
-            file.write(row + "\n")
-    output = build_lake(
-        lake, project=project, command="seed", select=" ".join(typos), check=False
-    ).output
+    change_seeds(project, lambda seed, text: text + typos.get(seed, ""))
+    select = " ".join(typos)
+    built = build_lake(lake, project=project, command="seed", select=select, check=False)
     for seed, row in typos.items():
         lines = (project / "seeds" / f"{seed}.csv").read_text().splitlines()
-        assert f"{seed}.csv" in output
-        assert f"Line: {len(lines)}" in output
-        assert f"Original Line: {row}" in output
+        assert f"{seed}.csv" in built.output
+        assert f"Line: {len(lines)}" in built.output
+        assert f"Original Line: {row}" in built.output
 
 
 def test_seeds_without_rows_and_with_crlf_are_read_like_any_other(
-    tmp_path: Path, build_lake: BuildLake, lake: Path
+    build_lake: BuildLake, lake: Path, project: Path
 ) -> None:
-    project = copied_project(tmp_path)
-    counts = {}
-    for index, seed in enumerate(SEEDS):
-        file = project / "seeds" / f"{seed}.csv"
-        lines = file.read_text().splitlines() if index % 2 else file.read_text().splitlines()[:1]
-        file.write_bytes("".join(line + "\r\n" for line in lines).encode())
-        counts[seed] = len(lines) - 1
-    warehouse = build_lake(lake, project=project, select="resource_type:seed")
-    for seed, count in counts.items():
-        assert warehouse.query(f"select count(*) from seeds.{seed}") == [(count,)]
-    assert warehouse.query(
-        "select count(*) from seeds.traffic_rules where pattern like '%' || chr(13)"
-    ) == [(0,)]
+    emptied = SEEDS[::2]
+
+    def from_windows(seed: str, text: str) -> str:
+        lines = text.splitlines()
+        return "".join(f"{line}\r\n" for line in (lines[:1] if seed in emptied else lines))
+
+    change_seeds(project, from_windows)
+    built = build_lake(lake, project=project, select="resource_type:seed")
+    for seed in SEEDS:
+        shipped = len((PROJECT / "seeds" / f"{seed}.csv").read_text().splitlines()) - 1
+        rows = 0 if seed in emptied else shipped
+        assert built.query(f"select count(*) from seeds.{seed}") == [(rows,)]
+    assert not built.query("select * from seeds.traffic_rules where pattern like '%' || chr(13)")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from conftest import PROJECT
 
 SETTINGS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]

@@ -6,9 +6,8 @@
     'campaigns': raw_contract('email', 'campaigns'),
     'ad_spend': raw_contract('marketing', 'ad_spend'),
 } %}
-{% set no_rate -%}
-    'missing_rate: no rate of ' || currency || ' within 7 days up to the '
-{%- endset %}
+{% set no_rate = "'missing_rate: no rate of ' || currency"
+    ~ " || ' within 7 days up to the '" %}
 
 with order_fates as (
 

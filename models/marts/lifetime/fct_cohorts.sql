@@ -176,7 +176,8 @@ final as (
         / cumulated.cohort_size as cumulative_margin_per_customer,
         cumulated.cost_known_share,
         settings.as_of >= {{ utc_from_reporting_time(
-            "cast(" ~ dbt.dateadd('month', 1, 'cumulated.period_month') ~ " as timestamp)"
+            'cast(' ~ dbt.dateadd('month', 1, 'cumulated.period_month')
+            ~ ' as timestamp)'
         ) }} - interval '1' microsecond as is_mature
     from cumulated
     cross join settings

@@ -22,7 +22,7 @@ def connected_components(edges: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        One row per identifier of a link: `identifier_kind` (customer_id or email_hash), `identifier`,
+        One row per identifier of a link: `identifier_kind` (customer_id, email_hash), `identifier`,
         `component` (int32; equal for identifiers of one person, and without further meaning).
     """
     customers = edges["customer_id"].cast(pa.string()).combine_chunks().dictionary_encode()

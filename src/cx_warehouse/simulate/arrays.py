@@ -21,7 +21,9 @@ DAY: Final = 86_400
 """Seconds of a day."""
 HOUR: Final = 3_600
 """Seconds of an hour."""
-TIME_TYPE: Final = pa.timestamp("us", tz="UTC")
+NIGHTLY_LOAD: Final = 2 * HOUR
+"""When the night's load runs, in seconds of the day."""
+TIME_TYPE: Final = pa.timestamp("ms", tz="UTC")
 MONEY_TYPE: Final = pa.decimal128(18, 2)
 CHUNK_STEP: Final = 10_000_000
 """Numbers of a chunk's rows start at chunk times this: a chunk knows its ids without the others."""
@@ -115,9 +117,9 @@ def times(seconds: Ints, start: int) -> pa.Array:
 def milli_times(milliseconds: Ints, start: int) -> pa.Array:
     """Turn milliseconds since the start of the lake into UTC timestamps; `NEVER` is null."""
     is_null = np.asarray(milliseconds == NEVER)
-    micros = np.where(is_null, 0, (milliseconds + start * 1000) * 1000)
+    since_1970 = np.where(is_null, 0, milliseconds + start * 1000).astype(np.int64)
     return pa.Array.from_buffers(
-        TIME_TYPE, len(micros), [validity(is_null), pa.py_buffer(micros.astype(np.int64))]
+        TIME_TYPE, len(since_1970), [validity(is_null), pa.py_buffer(since_1970)]
     )
 
 
@@ -142,7 +144,7 @@ def values(numbers: NDArray[Any], is_null: Bools | None = None) -> pa.Array:
 
 
 def ranks(counts: Ints) -> Ints:
-    """Number the members of each group from 0, where groups of these sizes stand in a row.
+    """Count the members of each group from 0, where groups of these sizes stand in a row.
 
     Parameters
     ----------

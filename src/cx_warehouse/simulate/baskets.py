@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cx_warehouse.simulate import planted
 from cx_warehouse.simulate.arrays import Bools, Floats, Ints, ranks
-from cx_warehouse.simulate.people import People
 from cx_warehouse.simulate.purchases import STORE, Purchases
 from cx_warehouse.simulate.randomness import choose, stream
-from cx_warehouse.simulate.world import World
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.people import People
+    from cx_warehouse.simulate.world import World
 
 MOST_LINES: Final = 8
 EURO_PER_LINE: Final = 40.0
@@ -75,9 +77,7 @@ class Orders:
     is_cancelled: Bools
 
 
-def draw_baskets(
-    world: World, people: People, person: Ints, name: str
-) -> Baskets:
+def draw_baskets(world: World, people: People, person: Ints, name: str) -> Baskets:
     """Fill a basket for each person named: a gamma-gamma value spread over lines.
 
     Parameters
@@ -98,14 +98,14 @@ def draw_baskets(
     quantity = choose(rng, QUANTITY_SHARES, len(owner))
     tax = 1.0 if world.config.is_plain else 1 + planted.TAX_PERCENT / 100
     cents = share * value[owner] * tax * 100 / quantity
-    unit_price = np.maximum(np.rint(cents).astype(np.int64), 1 if world.config.is_plain else LEAST_CENTS)
+    unit_price = np.maximum(
+        np.rint(cents).astype(np.int64), 1 if world.config.is_plain else LEAST_CENTS
+    )
     product = world.catalogue.near_price(rng, cents)
     return Baskets(np.cumsum(size) - size, size, product, quantity, unit_price)
 
 
-def order_values(
-    world: World, people: People, person: Ints, rng: np.random.Generator
-) -> Floats:
+def order_values(world: World, people: People, person: Ints, rng: np.random.Generator) -> Floats:
     """Draw net sales before discounts: gamma with shape p and the person's rate."""
     buyer = np.where(
         person < people.customers, person, rng.integers(0, people.customers, len(person))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cx_warehouse.simulate import planted
-from cx_warehouse.simulate.arrays import Floats, Ints
-from cx_warehouse.simulate.config import Config
 from cx_warehouse.simulate.randomness import GLOBAL_CHUNK, from_table, lognormal_table, stream
 from cx_warehouse.simulate.randomness import weighted_table as table_of
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.arrays import Floats, Ints
+    from cx_warehouse.simulate.config import Config
 
 PRODUCTS: Final = (240, 20_000)
 CUSTOMERS_PER_PRODUCT: Final = 20
@@ -69,7 +71,9 @@ def make_catalogue(config: Config) -> Catalogue:
     low, high = PRODUCTS
     wanted = min(high, max(low, config.customers // CUSTOMERS_PER_PRODUCT))
     count = wanted // TIER_SIZE * TIER_SIZE
-    prices = np.sort(from_table(rng, lognormal_table(MEDIAN_CENTS, PRICE_SIGMA, MAXIMUM_CENTS), count))
+    prices = np.sort(
+        from_table(rng, lognormal_table(MEDIAN_CENTS, PRICE_SIGMA, MAXIMUM_CENTS), count)
+    )
     rank = np.arange(count) % TIER_SIZE
     size = max(4096, count * 16)
     return Catalogue(

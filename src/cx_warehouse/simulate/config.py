@@ -26,7 +26,7 @@ DIRT_KINDS: Final = (
     "reordered",
 )
 DEFAULT_DIRT: Final = 0.002
-DEFAULT_EVENTS: Final = 60.0
+DEFAULT_EVENTS: Final = 150.0
 DEFAULT_START: Final = date(2024, 1, 1)
 CHUNK_EVENTS: Final = 400_000
 CHUNK_CUSTOMERS: Final = (200, 20_000)
@@ -55,8 +55,9 @@ class Config:
     currencies
         Currencies of orders; the first is the base currency.
     is_plain
-        Whether orders follow the planted purchase model alone, and journeys the planted chain alone: no
-        effects, seasons, promotions, experiments, refusals of consent, second devices or second segments.
+        Whether orders follow the planted purchase model alone, and journeys the planted chain
+        alone: no effects, seasons, promotions, experiments, refusals of consent, second devices
+        or second segments.
     dropout_model
         mbg (customers may drop out after the first order) or bg (after repeat orders only).
     """

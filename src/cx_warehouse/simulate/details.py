@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,10 +19,12 @@ from cx_warehouse.simulate.people import (
     People,
 )
 from cx_warehouse.simulate.planted import BROWSE, CART, CHECKOUT, ORDER, PAYMENT, SHIPPING
-from cx_warehouse.simulate.purchases import Purchases
-from cx_warehouse.simulate.randomness import choose, stream, tilted
+from cx_warehouse.simulate.randomness import stream, tilted
 from cx_warehouse.simulate.visits import SUPPORT, Visits
-from cx_warehouse.simulate.world import World
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.purchases import Purchases
+    from cx_warehouse.simulate.world import World
 
 # Kinds of events in the order in which they stand in a visit.
 SLOTS: Final = (
@@ -106,7 +108,7 @@ class Details:
     counts: Ints
 
 
-def draw_details(  # noqa: PLR0913, PLR0917 - all that a visit depends on
+def draw_details(  # noqa: PLR0913, PLR0917
     world: World,
     people: People,
     accounts: Accounts,
@@ -181,7 +183,9 @@ def _touches(visits: Visits, campaign: Ints, rng: np.random.Generator) -> Ints:
     of_channel = [[n for n, t in enumerate(planted.TOUCHES) if t.channel == name] for name in names]
     sizes = np.array([max(1, len(found)) for found in of_channel])
     first = np.array([found[0] if found else 0 for found in of_channel])
-    drawn = first[visits.channel] + (rng.random(len(visits)) * sizes[visits.channel]).astype(np.int64)
+    drawn = first[visits.channel] + (rng.random(len(visits)) * sizes[visits.channel]).astype(
+        np.int64
+    )
     return np.where(campaign >= 0, len(planted.TOUCHES) + campaign, drawn)
 
 
@@ -219,7 +223,7 @@ def _causes(
     return found
 
 
-def _counts(  # noqa: PLR0913, PLR0917 - all that the number of events depends on
+def _counts(  # noqa: PLR0913, PLR0917
     orders: Purchases,
     visits: Visits,
     login: Ints,
@@ -261,4 +265,5 @@ def _counts(  # noqa: PLR0913, PLR0917 - all that the number of events depends o
 def _views(depth: Ints, lines: Ints, rng: np.random.Generator) -> Ints:
     """Draw how many products are viewed: what goes into the basket, and others."""
     others = rng.geometric(np.where(depth >= CART, 0.6, 0.45), len(depth)) - (depth >= CART)
-    return np.minimum(lines + others, MOST_VIEWS)
+    views: Ints = np.minimum(lines + others, MOST_VIEWS)
+    return views

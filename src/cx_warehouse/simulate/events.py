@@ -1,9 +1,8 @@
-"""Web events of a chunk, laid out from visits without a loop over them."""
+"""The columns of web events."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,27 +12,36 @@ import pyarrow.compute as pc
 from cx_warehouse.simulate import planted
 from cx_warehouse.simulate.arrays import (
     DAY,
-    HOUR,
+    NIGHTLY_LOAD,
     Ints,
     identifiers,
     milli_times,
     money,
-    ranks,
     values,
     words,
 )
-from cx_warehouse.simulate.details import LOGGED_IN, LOGS_IN, SLOT, SLOTS, Details
-from cx_warehouse.simulate.people import DEVICE_TYPES, People
-from cx_warehouse.simulate.randomness import exponential_table, from_table, lognormal_table, stream
+from cx_warehouse.simulate.details import LOGGED_IN, LOGS_IN, SLOT, SLOTS
+from cx_warehouse.simulate.ids import (
+    SITE,
+    cart_words,
+    customer_words,
+    device_words,
+    email_words,
+    product_words,
+    promotion_codes,
+)
+from cx_warehouse.simulate.layout import PRODUCT_SLOTS, products_of
+from cx_warehouse.simulate.people import DEVICE_TYPES
+from cx_warehouse.simulate.randomness import from_table, lognormal_table, stream
 from cx_warehouse.simulate.randomness import weighted_table as table_of
-from cx_warehouse.simulate.visits import SUPPORT, Visits
+from cx_warehouse.simulate.visits import SUPPORT
 
 if TYPE_CHECKING:
     from cx_warehouse.simulate.baskets import Baskets, Orders
-    from cx_warehouse.simulate.purchases import Purchases
+    from cx_warehouse.simulate.chunk import Chunk
+    from cx_warehouse.simulate.people import People
     from cx_warehouse.simulate.world import World
 
-SITE: Final = "https://shop.example"
 STATIC_PAGES: Final = (
     ("/", "home"),
     *((f"/c/{category}", "category") for category in planted.CATEGORIES),
@@ -71,19 +79,11 @@ SLOT_PAGES: Final = {
     "purchase": "/checkout/thank-you",
     "social_share": "/checkout/thank-you",
 }
-PRODUCT_SLOTS: Final = (
-    "product_view",
-    "review_viewed",
-    "size_guide_viewed",
-    "wishlist_added",
-    "add_to_cart",
-    "rage_click",
-    "dead_click",
-)
-EVENT_NAMES: Final = (
-    {name: name for name in SLOTS}
-    | {"landing": "page_view", "category_view": "page_view", "zero_result_search": "search"}
-)
+EVENT_NAMES: Final = {name: name for name in SLOTS} | {
+    "landing": "page_view",
+    "category_view": "page_view",
+    "zero_result_search": "search",
+}
 PAGE_SLOTS: Final = ("landing", "category_view", "product_view", "cart_view", "checkout_started")
 BROWSERS: Final = ("Chrome", "Safari", "Firefox", "Edge")
 USER_AGENTS: Final = tuple(
@@ -106,170 +106,60 @@ ZERO_TERMS: Final = ("gift card online", "mugg", "led stripe", "bicycle", "cande
 ELEMENTS: Final = ("size-selector", "image-zoom", "filter-toggle", "apply-button")
 ERRORS: Final = {"page_error": 0, "form_error": 1, "payment_declined": 2, "coupon_rejected": 3}
 ERROR_CODES: Final = ("http_500", "invalid_postcode", "card_declined", "coupon_not_valid")
-GAPS: Final = exponential_table(26_000.0, 700_000.0)
-SECOND_FIRE_GAP: Final = 900
 LOAD_TIMES: Final = lognormal_table(1_450.0, 0.42, 9_000.0)
 SLOW_FACTOR: Final = 3
 POSITION: Final = 1_000
 RECEIVED_MILLISECONDS: Final = (100, 4_000)
-NIGHTLY_LOAD: Final = 2 * HOUR
 
 
-@dataclass(frozen=True)
-class EventRows:
-    """Events of a chunk in time order, each array of shape (events,).
-
-    Attributes
-    ----------
-    visit
-        Number of the visit.
-    slot
-        Kind of event.
-    rank
-        Ordinal among the events of its kind in the visit.
-    milli
-        Milliseconds since the start of the lake.
-    """
-
-    visit: Ints
-    slot: Ints
-    rank: Ints
-    milli: Ints
-
-    def __len__(self) -> int:
-        """Count the events."""
-        return len(self.visit)
-
-
-def lay_out(world: World, people: People, visits: Visits, details: Details) -> EventRows:
-    """Turn counts of events into events with times; an order's purchase stands at its time."""
-    rng = stream(world.config.seed, people.chunk, "event times")
-    cells = details.counts.ravel()
-    cell = np.repeat(np.arange(len(cells)), cells)
-    visit, slot = np.divmod(cell, len(SLOTS))
-    rank = ranks(cells)
-    gap = from_table(rng, GAPS, len(cell))
-    gap = np.where((slot == SLOT["purchase"]) & (rank > 0), SECOND_FIRE_GAP, gap)
-    gap[slot == SLOT["landing"]] = 0
-    ladder = np.cumsum(gap)
-    anchors = np.flatnonzero((slot == SLOT["landing"]) & (rank == 0))
-    origin = ladder[anchors]
-    bought = np.flatnonzero((slot == SLOT["purchase"]) & (rank == 0))
-    origin[visit[bought]] = ladder[bought]
-    milli = visits.second[visit] * 1000 + ladder - origin[visit]
-    index = np.argsort(milli, kind="stable")
-    index = index[milli[index] < world.seconds * 1000]
-    return EventRows(visit[index], slot[index], rank[index], milli[index])
-
-
-def products_of(
-    world: World, people: People, visits: Visits, rows: EventRows, baskets: Baskets
-) -> tuple[Ints, Ints, Ints]:
-    """Return product (-1: none), quantity (0: none) and value in cents (-1: none) of each event."""
-    rng = stream(world.config.seed, people.chunk, "event products")
-    basket = visits.basket[rows.visit]
-    size = np.append(baskets.size, 0)[basket]
-    fills = visits.fills[rows.visit] & (rows.rank < size)
-    line = np.where(fills, np.append(baskets.first, 0)[basket] + rows.rank, 0)
-    popular = world.catalogue.popular(rng, len(rows))
-    extra = world.catalogue.popular(rng, max(1, len(visits)))[rows.visit]
-    is_cart = (rows.slot == SLOT["add_to_cart"]) | (rows.slot == SLOT["remove_from_cart"])
-    of_line = fills & (rows.slot != SLOT["remove_from_cart"])
-    lines = np.append(baskets.product, 0)
-    product = np.where(of_line, lines[line], np.where(is_cart, extra, popular))
-    has_product = np.isin(rows.slot, [SLOT[name] for name in (*PRODUCT_SLOTS, "remove_from_cart")])
-    quantity = np.where(of_line, np.append(baskets.quantity, 1)[line], 1) * is_cart
-    price = world.catalogue.prices[product]
-    price = np.where(of_line & is_cart, np.append(baskets.unit_price, 0)[line], price)
-    is_valued = is_cart | (rows.slot == SLOT["product_view"])
-    value = np.where(is_valued, price * np.maximum(quantity, 1), -1)
-    return np.where(has_product, product, -1), quantity, value
-
-
-def events_table(  # noqa: PLR0913, PLR0917 - all that an event shows
-    world: World,
-    people: People,
-    purchases: Purchases,
-    orders: Orders,
-    baskets: Baskets,
-    order_currency: Ints,
-    cart_number: Ints,
-    visits: Visits,
-    details: Details,
-    rows: EventRows,
-) -> pa.Table:
+def events_table(chunk: Chunk) -> pa.Table:
     """Lay out `web.events`; a purchase's value is its order's total."""
-    rng = stream(world.config.seed, people.chunk, "event columns")
-    product, quantity, value = products_of(world, people, visits, rows, baskets)
+    world, people, visits, rows = chunk.world, chunk.people, chunk.visits, chunk.events
+    product, quantity, value = products_of(world, people, visits, rows, chunk.visit_baskets)
     order = np.where(rows.slot == SLOT["purchase"], visits.order[rows.visit], -1)
-    value = np.where(order >= 0, np.append(orders.total, 0)[order], value)
-    count = len(rows)
-    chunk, start = people.first_number, world.config.start_second
-    order_words = identifiers("o", chunk + np.arange(max(1, len(purchases))))
-    uses_cart = (rows.slot >= SLOT["add_to_cart"]) & (rows.slot != SLOT["login"])
-    cart = np.where(uses_cart, np.append(cart_number, -1)[visits.basket[rows.visit]], -1)
-    cart = np.where(visits.basket[rows.visit] >= 0, cart, -1)
-    currency = np.append(order_currency, 0)[visits.order[rows.visit]]
-    received = rows.milli + rng.integers(*RECEIVED_MILLISECONDS, count)
+    value = np.where(order >= 0, np.append(chunk.orders.total, 0)[order], value)
+    count, start = len(rows), chunk.start
+    orders = len(chunk.purchases)
+    currency = np.append(chunk.order_currency, 0)[visits.order[rows.visit]]
+    latency = chunk.rng("event latency").integers(*RECEIVED_MILLISECONDS, count)
     loaded = (rows.milli // 1000 // DAY + 1) * DAY + NIGHTLY_LOAD
     columns = {
-        "event_id": identifiers("e", chunk + np.arange(count)),
+        "event_id": identifiers("e", people.first_number + np.arange(count)),
         "occurred_at": milli_times(rows.milli, start),
-        "received_at": milli_times(received, start),
+        "received_at": milli_times(rows.milli + latency, start),
         "event_name": words([EVENT_NAMES[name] for name in SLOTS], rows.slot),
         "product_id": words(product_words(world), product),
         "quantity": values(quantity, quantity == 0),
         "event_value": money(np.maximum(value, 0), value < 0),
         "currency": words(world.config.currencies, np.where(value >= 0, currency, -1)),
-        "cart_id": words(cart_words(people, cart_number), cart),
-        "order_id": words(order_words, order),
-        "items": words(_items(baskets, orders, len(purchases)), order),
+        "cart_id": words(cart_words(people, chunk.cart_number), _carts(chunk)),
+        "order_id": words(identifiers("o", people.first_number + np.arange(max(1, orders))), order),
+        "items": words(_items(chunk.baskets, chunk.orders, orders), order),
         "_loaded_at": milli_times(loaded * 1000, start),
     }
-    columns |= _who(world, people, visits, details, rows)
-    columns |= _where(world, people, details, rows, product, rng, visits)
-    columns |= _what(world, purchases, visits, details, rows, rng)
-    return pa.table(columns)
+    return pa.table(columns | _who(chunk) | _where(chunk, product) | _what(chunk))
 
 
-def product_words(world: World) -> pa.Array:
-    """Return the ids of all products."""
-    return identifiers("p", np.arange(len(world.catalogue.prices)), digits=6)
-
-
-def cart_words(people: People, cart_number: Ints) -> pa.Array:
-    """Return the ids of all carts, by their number within the chunk."""
-    most = int(cart_number.max()) + 1 if len(cart_number) else 1
-    return identifiers("k", people.first_number + np.arange(max(1, most)))
-
-
-def device_words(people: People) -> pa.Array:
-    """Return the ids of all devices, by their number within the chunk."""
-    return identifiers("d", people.first_number + np.arange(int(people.device.max()) + 1))
-
-
-def customer_words(people: People, number: Ints) -> pa.Array:
-    """Return account ids; a negative number is null."""
-    return identifiers("c", people.first_number + np.maximum(number, 0), number < 0)
-
-
-def email_words(people: People, number: Ints, prefix: str = "user") -> pa.Array:
-    """Return addresses; a negative number is null."""
-    safe = people.first_number + np.maximum(number, 0)
-    return identifiers(prefix, safe, number < 0, "@mail.example")
+def _carts(chunk: Chunk) -> Ints:
+    """Return the cart of each event from the first add on."""
+    rows = chunk.events
+    basket = chunk.visits.basket[rows.visit]
+    uses_cart = (rows.slot >= SLOT["add_to_cart"]) & (rows.slot != SLOT["login"]) & (basket >= 0)
+    return np.where(uses_cart, np.append(chunk.cart_number, -1)[basket], -1)
 
 
 def _by_word(numbers: Ints, kind: str, people: People) -> pa.Array:
     """Return ids of many rows and few values as a dictionary."""
     found, index = np.unique(numbers, return_inverse=True)
     make = customer_words if kind == "customer" else email_words
-    texts = make(people, found)
+    texts = make(people, np.maximum(found, 0))
     return words(texts, np.where(numbers < 0, -1, index))
 
 
-def _who(
-    world: World, people: People, visits: Visits, details: Details, rows: EventRows
-) -> dict[str, pa.Array]:
+def _who(chunk: Chunk) -> dict[str, pa.Array]:
+    """Lay out who acts, on which device; an account shows from the login on."""
+    world, people, visits, details = chunk.world, chunk.people, chunk.visits, chunk.details
+    rows = chunk.events
     visit = rows.visit
     login = details.login[visit]
     is_in = (login == LOGGED_IN) | ((login >= LOGS_IN) & (rows.slot >= SLOT["login"]))
@@ -306,19 +196,15 @@ def touches(world: World) -> tuple[planted.Touch, ...]:
     return (*planted.TOUCHES, *mails)
 
 
-def _where(  # noqa: PLR0913, PLR0917 - all that a page's address depends on
-    world: World,
-    people: People,
-    details: Details,
-    rows: EventRows,
-    product: Ints,
-    rng: np.random.Generator,
-    visits: Visits,
-) -> dict[str, pa.Array]:
+def _where(chunk: Chunk, product: Ints) -> dict[str, pa.Array]:
     """Lay out pages and marketing parameters; the latter stand in the landing event."""
+    world, visits, rows = chunk.world, chunk.visits, chunk.events
+    rng = chunk.rng("event pages")
     visit = rows.visit
     landing = from_table(rng, table_of(LANDING_WEIGHTS), len(visits))
-    help_page = np.where(rng.random(len(visits)) < SUPPORT_PAGE_SHARE, PAGE["/help"], PAGE["/account/orders"])
+    help_page = np.where(
+        rng.random(len(visits)) < SUPPORT_PAGE_SHARE, PAGE["/help"], PAGE["/account/orders"]
+    )
     landing = np.where(visits.intent == SUPPORT, help_page, landing)
     of_slot = np.array([PAGE.get(SLOT_PAGES.get(name, ""), -1) for name in SLOTS])
     page = of_slot[rows.slot]
@@ -328,16 +214,18 @@ def _where(  # noqa: PLR0913, PLR0917 - all that a page's address depends on
     page = np.where((page < 0) | is_landing, landing[visit], page)
     on_product = (product >= 0) & np.isin(rows.slot, [SLOT[name] for name in PRODUCT_SLOTS])
     kinds = np.array([PAGE_TYPES.index(kind) for _, kind in STATIC_PAGES])
-    touch = np.where(is_landing, details.touch[visit], -1)
+    touch = np.where(is_landing, chunk.details.touch[visit], -1)
     found = touches(world)
-    with_query = np.append([t.utm_medium is not None for t in found], False)[touch]  # noqa: FBT003
+    with_query = np.append([t.utm_medium is not None for t in found], False)[touch]
     products, statics = len(world.catalogue.prices), len(STATIC_PAGES)
     url = np.where(on_product, statics + product, page)
     url = np.where(with_query, statics + products + touch * statics + page, url)
     return {
         "page_url": words(_urls(world, found), url),
-        "page_type": words(PAGE_TYPES, np.where(on_product, PAGE_TYPES.index("product"), kinds[page])),
-        **_marketing(people, found, touch, visit),
+        "page_type": words(
+            PAGE_TYPES, np.where(on_product, PAGE_TYPES.index("product"), kinds[page])
+        ),
+        **_marketing(chunk.people, found, touch, visit),
     }
 
 
@@ -357,10 +245,10 @@ def _marketing(
 ) -> dict[str, pa.Array]:
     def column(name: str) -> pa.Array:
         texts = [getattr(t, name) for t in found]
-        known = np.append([text is not None for text in texts], False)  # noqa: FBT003
+        known = np.append([text is not None for text in texts], False)
         return words([text or "" for text in texts], np.where(known[touch], touch, -1))
 
-    has_click = np.append([t.click_parameter is not None for t in found], False)[touch]  # noqa: FBT003
+    has_click = np.append([t.click_parameter is not None for t in found], False)[touch]
     clicked = np.flatnonzero(has_click)
     index = np.full(len(touch), -1)
     index[clicked] = np.arange(len(clicked))
@@ -374,15 +262,9 @@ def _marketing(
     }
 
 
-def _what(  # noqa: PLR0913, PLR0917 - all that an event says of itself
-    world: World,
-    purchases: Purchases,
-    visits: Visits,
-    details: Details,
-    rows: EventRows,
-    rng: np.random.Generator,
-) -> dict[str, pa.Array]:
+def _what(chunk: Chunk) -> dict[str, pa.Array]:
     """Lay out searches, errors, load times and properties."""
+    rows, rng = chunk.events, chunk.rng("event columns")
     count, slot = len(rows), rows.slot
     is_zero = slot == SLOT["zero_result_search"]
     searches = is_zero | (slot == SLOT["search"])
@@ -393,9 +275,9 @@ def _what(  # noqa: PLR0913, PLR0917 - all that an event says of itself
     clicks = (slot == SLOT["rage_click"]) | (slot == SLOT["dead_click"])
     is_page = np.isin(slot, [SLOT[name] for name in PAGE_SLOTS])
     load = from_table(rng, LOAD_TIMES, count)
-    load = np.where(details.is_slow[rows.visit], load * SLOW_FACTOR + POSITION, load)
-    codes = promotion_codes(world)
-    code = np.append(purchases.promotion, -1)[visits.order[rows.visit]]
+    load = np.where(chunk.details.is_slow[rows.visit], load * SLOW_FACTOR + POSITION, load)
+    codes = promotion_codes(chunk.world)
+    code = np.append(chunk.purchases.promotion, -1)[chunk.visits.order[rows.visit]]
     texts = [json.dumps({"code": text}, separators=(",", ":")) for text in (*codes, "WELCOME99")]
     texts.append('{"filter":"colour"}')
     said = np.where(slot == SLOT["coupon_applied"], code, -1)
@@ -414,12 +296,6 @@ def _what(  # noqa: PLR0913, PLR0917 - all that an event says of itself
     }
 
 
-def promotion_codes(world: World) -> list[str]:
-    """Return the code of each promotion by number, standing ones last."""
-    timed = [promotion.code for promotion in world.promotions]
-    return [*timed, *(code for code, _, _, _ in planted.STANDING_PROMOTIONS)]
-
-
 def _items(baskets: Baskets, orders: Orders, count: int) -> pa.Array:
     """Write the lines of each order as JSON."""
     if not count:
@@ -430,19 +306,3 @@ def _items(baskets: Baskets, orders: Orders, count: int) -> pa.Array:
     offsets = np.searchsorted(orders.line_order, np.arange(count + 1)).astype(np.int32)
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), ",")
     return pc.binary_join_element_wise("[", joined, "]", "")
-
-
-def paid_clicks(world: World, visits: Visits, details: Details) -> Ints:
-    """Count landings of each touch on each day: shape (days, touches)."""
-    shape = (world.config.days, len(planted.TOUCHES))
-    day = np.clip(visits.second // DAY, 0, world.config.days - 1)
-    is_planted = details.touch < len(planted.TOUCHES)
-    cell = day[is_planted] * shape[1] + details.touch[is_planted]
-    return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
-
-
-BOT_AGENTS: Final = (
-    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/124.0 Safari/537.36",
-    "python-requests/2.31",
-)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cx_warehouse.simulate import planted
 from cx_warehouse.simulate.arrays import CHUNK_STEP, DAY, NEVER, Bools, Floats, Ints
-from cx_warehouse.simulate.journeys import Paths, draw_paths, online_orders
+from cx_warehouse.simulate.journeys import Paths, draw_paths, online_orders, tracked_share
 from cx_warehouse.simulate.randomness import choose, stream
-from cx_warehouse.simulate.world import World
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.world import World
 
 PHONE, DESKTOP, TABLET, NEXT_PHONE = range(4)
 DEVICES_OF_A_PERSON: Final = 4
@@ -36,8 +38,8 @@ class People:
     first_moment
         Shape (customers,): day and fraction of the first order.
     rate, dropout
-        Shape (customers,): orders per day of operational time while alive; chance to drop out after an
-        order, effects aside.
+        Shape (customers,): orders per day of operational time while alive; chance to drop out
+        after an order, effects aside.
     spend_rate
         Shape (customers,): rate of the gamma of an order's net sales.
     account_kind
@@ -63,6 +65,7 @@ class People:
     account_kind: Ints
     first_paths: Paths
     has_consent: Bools
+    is_tracked: Bools
     is_subscriber: Bools
     changes_email: Bools
     has_second_account: Bools
@@ -116,6 +119,7 @@ def draw_people(world: World, chunk: int, customers: int) -> People:
         account_kind=choose(rng, (1.0, 0, 0) if plain else planted.ACCOUNT_SHARES, customers),
         first_paths=paths,
         has_consent=rng.random(count) < (1.0 if plain else planted.CONSENT_SHARE),
+        is_tracked=rng.random(count) < tracked_share(world.config, world.chain),
         is_subscriber=(rng.random(count) < planted.SUBSCRIBER_SHARE),
         changes_email=rng.random(customers) < (0.0 if plain else planted.EMAIL_CHANGE_SHARE),
         has_second_account=rng.random(customers) < (0.0 if plain else planted.SECOND_ACCOUNT_SHARE),
@@ -138,7 +142,7 @@ def _first_moments(world: World, customers: int, rng: np.random.Generator) -> Fl
 
 
 def _devices(world: World, count: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Number the devices of each person; some tablets belong to two persons."""
+    """Give each person devices; some tablets belong to two persons."""
     has = rng.random((count, DEVICES_OF_A_PERSON)) < (
         1.0,
         DESKTOP_SHARE,
@@ -186,15 +190,21 @@ def draw_accounts(world: World, people: People, first_order: Ints) -> Accounts:
     """
     rng = stream(world.config.seed, people.chunk, "accounts")
     count, customers = people.count, people.customers
-    later = first_order + DAY // 24 + (
-        rng.standard_exponential(customers) * LATER_ACCOUNT_DAYS * DAY
-    ).astype(np.int64)
+    later = (
+        first_order
+        + DAY // 24
+        + (rng.standard_exponential(customers) * LATER_ACCOUNT_DAYS * DAY).astype(np.int64)
+    )
     created = np.full(count, NEVER, np.int64)
     at_order = first_order - rng.integers(60, 240, customers)
-    created[:customers] = np.choose(people.account_kind, [at_order, np.full(customers, NEVER), later])
+    created[:customers] = np.choose(
+        people.account_kind, [at_order, np.full(customers, NEVER), later]
+    )
     created[:customers][people.buyer == planted.MARKETPLACE] = NEVER
     is_visitor = np.arange(count) >= customers
-    registers = is_visitor & (rng.random(count) < VISITOR_ACCOUNT_SHARE) & (not world.config.is_plain)
+    registers = (
+        is_visitor & (rng.random(count) < VISITOR_ACCOUNT_SHARE) & (not world.config.is_plain)
+    )
     created[registers] = rng.integers(0, world.seconds, int(registers.sum()))
     created = np.where(created < world.seconds, created, NEVER)
     changes = np.zeros(count, np.bool_)
@@ -208,9 +218,7 @@ def draw_accounts(world: World, people: People, first_order: Ints) -> Accounts:
     )
 
 
-def _some_time_after(
-    created: Ints, happens: Bools, end: int, rng: np.random.Generator
-) -> Ints:
+def _some_time_after(created: Ints, happens: Bools, end: int, rng: np.random.Generator) -> Ints:
     """Draw a time between the opening of an account, a day at least, and the end."""
     room = end - created - DAY
     happens = happens & (created >= 0) & (room > DAY)

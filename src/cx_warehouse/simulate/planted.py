@@ -1,7 +1,8 @@
 """Every number that the simulator plants. `cx simulate` writes them all into the truth.
 
-Sources of forms: MBG/NBD of Batislam et al. (2007), BG/NBD of Fader, Hardie & Lee (2005), gamma-gamma
-spend of Fader & Hardie (2013). The numbers themselves are invented, in the range of real shops.
+Sources of forms: MBG/NBD of Batislam et al. (2007), BG/NBD of Fader, Hardie & Lee (2005), gamma-
+gamma spend of Fader & Hardie (2013). The numbers themselves are invented, in the range of real
+shops.
 """
 
 from __future__ import annotations
@@ -140,10 +141,10 @@ class Pain:
 
 
 SEGMENTS: Final = (
-    Segment("regular", 0.45, 0.7, 90.0, 0.9, 2.2, 5.0, 4.5, 32.0),
-    Segment("bargain", 0.25, 0.5, 110.0, 1.2, 1.8, 4.5, 5.0, 27.0),
-    Segment("loyal", 0.15, 1.2, 60.0, 0.6, 4.5, 6.0, 5.0, 42.0),
-    Segment("gift", 0.15, 0.35, 200.0, 1.0, 1.5, 5.0, 4.0, 35.0),
+    Segment("regular", 0.45, 0.55, 45.0, 1.1, 1.5, 5.0, 4.5, 32.0),
+    Segment("bargain", 0.25, 0.45, 50.0, 1.6, 1.4, 4.5, 5.0, 27.0),
+    Segment("loyal", 0.12, 1.3, 40.0, 0.7, 3.2, 6.0, 5.0, 42.0),
+    Segment("gift", 0.18, 0.4, 120.0, 1.2, 1.5, 5.0, 4.0, 35.0),
 )
 PLAIN_SEGMENT: Final = Segment("all", 1.0, 0.7, 60.0, 0.9, 2.2, 6.0, 4.0, 32.0)
 BARGAIN: Final = 1
@@ -167,13 +168,12 @@ SAME_CHANNEL_SHARE: Final = 0.25
 
 GOOGLE: Final = "https://www.google.com/"
 TOUCHES: Final = (
-    Touch("direct"),
-    Touch("organic_search", referrer=GOOGLE),
-    Touch("organic_search", referrer="https://www.bing.com/"),
-    Touch("paid_search", "google", "cpc", "brand", GOOGLE, "gclid", "google_ads", 18),
-    Touch("paid_search", "google", "cpc", "generic", GOOGLE, "gclid", "google_ads", 62),
-    Touch("paid_search", "bing", "cpc", "generic", "https://www.bing.com/", "msclkid", "bing_ads", 41),
-    Touch("paid_social", "facebook", "paid_social", "prospecting", "https://www.facebook.com/",
+    Touch("direct"), Touch("organic_search", referrer=GOOGLE), Touch("organic_search",
+    referrer="https://www.bing.com/"), Touch("paid_search", "google", "cpc", "brand", GOOGLE,
+    "gclid", "google_ads", 18), Touch("paid_search", "google", "cpc", "generic", GOOGLE, "gclid",
+    "google_ads", 62), Touch("paid_search", "bing", "cpc", "generic", "https://www.bing.com/",
+    "msclkid", "bing_ads", 41), Touch("paid_social", "facebook", "paid_social", "prospecting",
+    "https://www.facebook.com/",
           "fbclid", "meta_ads", 55, "USD"),
     Touch("paid_social", "instagram", "paid_social", "retargeting", "https://www.instagram.com/",
           "fbclid", "meta_ads", 38, "USD"),
@@ -263,11 +263,11 @@ CATEGORIES: Final = ("kitchen", "home", "garden", "toys", "paper", "bath", "jewe
 TAX_PERCENT: Final = 19
 
 # Kinds of buyers by where they buy: chance that an order is placed in a store.
-BUYER_SHARES: Final = (0.68, 0.22, 0.07, 0.03)
+BUYER_SHARES: Final = (0.62, 0.24, 0.11, 0.03)
 """Online only, both, store only, marketplace."""
 ONLINE_ONLY, OMNICHANNEL, STORE_ONLY, MARKETPLACE = range(4)
 STORE_SHARE_OF_BOTH: Final = 0.45
-PHONE_SHARE: Final = 0.02
+PHONE_SHARE: Final = 0.03
 ACCOUNT_SHARES: Final = (0.62, 0.22, 0.16)
 """Account at the first order, guest for ever, guest who registers later."""
 CONSENT_SHARE: Final = 0.94

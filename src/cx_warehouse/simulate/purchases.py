@@ -1,22 +1,25 @@
 """Who orders when: a planted purchase process with effects on top.
 
-A customer orders as a Poisson process in operational time, which runs faster on busy days, and may drop
-out after each order. With all factors at 1 this is the MBG/NBD model exactly (or BG/NBD: no dropout
-after the first order). Effects multiply the hazard of dropping out: p' = 1 - (1 - p) ** factor.
+A customer orders as a Poisson process in operational time, which runs faster on busy days, and
+may drop out after each order. With all factors at 1 this is the MBG/NBD model exactly (or BG/NBD:
+no dropout after the first order). Effects multiply the hazard of dropping out: p' = 1 - (1 - p)
+** factor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cx_warehouse.simulate import planted
 from cx_warehouse.simulate.arrays import DAY, HOUR, Bools, Floats, Ints
-from cx_warehouse.simulate.people import People
 from cx_warehouse.simulate.randomness import from_table, stream
-from cx_warehouse.simulate.world import World
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.people import People
+    from cx_warehouse.simulate.world import World
 
 ONLINE, STORE, IN_MARKETPLACE, PHONE_ORDER = range(4)
 MOST_ORDERS: Final = 2_000
@@ -41,8 +44,8 @@ class Purchases:
     promotion
         Number of the promotion whose code was used, or -1.
     is_caused
-        Whether the promotion caused it: a Poisson process with its rate times f is the process without
-        promotion plus one of f - 1 times that rate.
+        Whether the promotion caused it: a Poisson process with its rate times f is the process
+        without promotion plus one of f - 1 times that rate.
     satisfaction
         Latent, in points of 10.
     experiment, variant
@@ -118,7 +121,7 @@ def _moment_of(world: World, clock: Floats) -> Floats:
     return np.interp(clock, world.clock, np.arange(len(world.clock)))
 
 
-def _draw_round(  # noqa: PLR0913, PLR0917 - one round needs all of it
+def _draw_round(  # noqa: PLR0913, PLR0917
     world: World,
     people: People,
     person: Ints,
@@ -131,7 +134,9 @@ def _draw_round(  # noqa: PLR0913, PLR0917 - one round needs all of it
     channel = _sales_channels(people.buyer[person], rng, is_plain=plain)
     promotion, is_caused = _promotions(world, day, channel, rng)
     promotion = np.where(
-        (promotion < 0) & _says_thanks(world, channel, ordinal, rng), len(world.promotions) + 1, promotion
+        (promotion < 0) & _says_thanks(world, channel, ordinal, rng),
+        len(world.promotions) + 1,
+        promotion,
     )
     month = day % 365 / MONTH_DAYS + world.config.start.month
     peak = np.where(month >= PEAK_MONTH, planted.LATE_PEAK_FACTOR, 1.0)
@@ -145,7 +150,9 @@ def _draw_round(  # noqa: PLR0913, PLR0917 - one round needs all of it
     return Purchases(
         person=person,
         ordinal=np.full(count, ordinal),
-        second=day * DAY + from_table(rng, world.hours, count) * HOUR + rng.integers(0, HOUR, count),
+        second=day * DAY
+        + from_table(rng, world.hours, count) * HOUR
+        + rng.integers(0, HOUR, count),
         sales_channel=channel,
         promotion=promotion,
         is_caused=is_caused,
@@ -185,7 +192,8 @@ def _says_thanks(world: World, channel: Ints, ordinal: int, rng: np.random.Gener
     """Say which orders use the loyalty code."""
     drawn = rng.random(len(channel)) < planted.LOYALTY_SHARE
     is_open = ordinal >= planted.LOYALTY_FROM and not world.config.is_plain
-    return drawn & (channel == ONLINE) & is_open
+    thanks: Bools = drawn & (channel == ONLINE) & is_open
+    return thanks
 
 
 def _exposures(
@@ -209,7 +217,9 @@ def _exposures(
 def _lasting_factor(world: World, first: Purchases) -> Floats:
     """Return what the first order does to the hazard for ever: its promotion and experiment."""
     promotions = np.array([*(p.plan.dropout_factor for p in world.promotions), 1.0])
-    by_promotion = promotions[np.where(first.promotion < len(world.promotions), first.promotion, -1)]
+    by_promotion = promotions[
+        np.where(first.promotion < len(world.promotions), first.promotion, -1)
+    ]
     experiments = np.array([*(e.plan.dropout_factor for e in world.experiments), 1.0])
     by_experiment = np.where(first.variant == TREATMENT, experiments[first.experiment], 1.0)
     return by_promotion * by_experiment
@@ -238,7 +248,9 @@ def _in_order(world: World, orders: Purchases) -> Purchases:
     ladder = sorted_orders.person * (2 * world.seconds + HOUR * MOST_ORDERS)
     step = sorted_orders.ordinal * HOUR
     second = np.maximum.accumulate(sorted_orders.second + ladder - step) - ladder + step
-    changed = {f.name: getattr(sorted_orders, f.name) for f in fields(Purchases)} | {"second": second}
+    changed = {f.name: getattr(sorted_orders, f.name) for f in fields(Purchases)} | {
+        "second": second
+    }
     return Purchases(**changed).take(second < world.seconds)
 
 
@@ -261,5 +273,3 @@ def recovered(people: People, cart: Ints, person: Ints, second: Ints) -> Purchas
         variant=none,
         cart=cart,
     )
-
-

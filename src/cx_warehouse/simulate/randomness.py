@@ -1,8 +1,9 @@
 """Random draws that give the same bytes on every machine.
 
-Streams are named by seed, chunk and purpose, so no draw depends on how often another part has drawn,
-nor on how the work is spread. What ends in a file as it was drawn comes from tables of whole numbers;
-results of `exp` and `log`, whose last bit differs between processors, are only compared or rounded.
+Streams are named by seed, chunk and purpose, so no draw depends on how often another part has
+drawn, nor on how the work is spread. What ends in a file as it was drawn comes from tables of
+whole numbers; results of `exp` and `log`, whose last bit differs between processors, are only
+compared or rounded.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cx_warehouse.simulate.arrays import Bools, Floats, Ints
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cx_warehouse.simulate.arrays import Bools, Floats, Ints
 
 TABLE_SIZE: Final = 4096
 GLOBAL_CHUNK: Final = 999_999
@@ -51,7 +52,8 @@ def weighted_table(weights: Sequence[float] | Floats, size: int = TABLE_SIZE) ->
     """Return indices in proportion to weights, for draws by a whole random number."""
     shares = np.cumsum(np.asarray(weights, np.float64))
     places = (np.arange(size) + 0.5) / size * shares[-1]
-    return np.searchsorted(shares, places).astype(np.int64)
+    found: Ints = np.searchsorted(shares, places).astype(np.int64)
+    return found
 
 
 def from_table(rng: np.random.Generator, table: Ints, count: int) -> Ints:
@@ -63,7 +65,8 @@ def choose(rng: np.random.Generator, weights: Sequence[float] | Floats, count: i
     """Draw indices with the probabilities given (they need not add up to 1)."""
     shares = np.cumsum(np.asarray(weights, np.float64))
     found = np.searchsorted(shares, rng.random(count) * shares[-1], side="right")
-    return np.minimum(found, len(shares) - 1).astype(np.int64)
+    drawn: Ints = np.minimum(found, len(shares) - 1).astype(np.int64)
+    return drawn
 
 
 def choose_by_row(rng: np.random.Generator, matrix: Floats, rows: Ints) -> Ints:
@@ -72,16 +75,15 @@ def choose_by_row(rng: np.random.Generator, matrix: Floats, rows: Ints) -> Ints:
     limits = shares[rows]
     drawn = rng.random(len(rows)) * limits[:, -1]
     found = np.asarray(drawn[:, None] >= limits).sum(axis=1)
-    return np.minimum(found, matrix.shape[1] - 1).astype(np.int64)
+    last: Ints = np.minimum(found, matrix.shape[1] - 1).astype(np.int64)
+    return last
 
 
-def tilted(
-    rng: np.random.Generator, outcome: Bools, rate: float, effect: float
-) -> Bools:
+def tilted(rng: np.random.Generator, outcome: Bools, rate: float, effect: float) -> Bools:
     """Draw a cause that multiplies the chance of an outcome which is already known.
 
-    With share s of units treated and planted ratio m = P(outcome | cause) / P(outcome | none), Bayes'
-    rule gives P(cause | outcome) = s m / (s m + 1 - s), and so on. Marginals stay as they are.
+    With share s of units treated and planted ratio m = P(outcome | cause) / P(outcome | none),
+    Bayes' rule gives P(cause | outcome) = s m / (s m + 1 - s). Marginals stay as they are.
 
     Parameters
     ----------

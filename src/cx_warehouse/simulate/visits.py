@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from cx_warehouse.simulate.journeys import (
 from cx_warehouse.simulate.people import FAILED_OF_CUSTOMERS, Accounts, People
 from cx_warehouse.simulate.purchases import ONLINE, Purchases
 from cx_warehouse.simulate.randomness import choose, exponential_table, from_table, stream
-from cx_warehouse.simulate.world import World
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.world import World
 
 FAILED_DEPTHS: Final = (0.40, 0.44, 0.10, 0.03, 0.015, 0.015)
 EARLIER_DEPTHS: Final = (0.15, 0.50, 0.35)
@@ -136,7 +138,8 @@ def draw_failed_visits(world: World, people: People) -> Visits:
         intent=np.where(depth >= planted.CART, PURCHASE, RESEARCH),
         journey=paths.journey,
     )
-    return _with_carts(visits.take(second < world.seconds))
+    leaves_events = (second < world.seconds) & people.is_tracked[visits.person]
+    return _with_carts(visits.take(leaves_events))
 
 
 def _owners(world: World, people: People, rng: np.random.Generator) -> Ints:
@@ -223,7 +226,7 @@ def draw_order_visits(
     second = orders.second[order] - np.where(paths.is_last, 0, before)
     second = second[np.lexsort((second, order))]
     depth = np.where(paths.is_last, planted.ORDER, choose(rng, EARLIER_DEPTHS, count))
-    visits = Visits(
+    return Visits(
         person=orders.person[order],
         second=second,
         channel=paths.channel,
@@ -234,7 +237,6 @@ def draw_order_visits(
         intent=np.where(depth >= planted.CART, PURCHASE, RESEARCH),
         journey=first_journey + paths.journey,
     )
-    return visits
 
 
 def _order_paths(

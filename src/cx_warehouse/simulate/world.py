@@ -1,20 +1,22 @@
-"""What is common to all chunks: calendar, channels, promotions, experiments, catalogue, campaigns."""
+"""What all chunks share: calendar, channels, promotions, experiments, catalogue, campaigns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cx_warehouse.simulate import planted
 from cx_warehouse.simulate.arrays import DAY, Floats, Ints
 from cx_warehouse.simulate.catalogue import Catalogue, make_catalogue
-from cx_warehouse.simulate.config import Config
 from cx_warehouse.simulate.journeys import Chain, plan_chain
-from cx_warehouse.simulate.planted import Segment
 from cx_warehouse.simulate.randomness import weighted_table
+
+if TYPE_CHECKING:
+    from cx_warehouse.simulate.config import Config
+    from cx_warehouse.simulate.planted import Segment
 
 YEAR: Final = 365
 MONTH: Final = 30.4375
@@ -85,8 +87,8 @@ class World:
     traffic
         Shape (days,): relative number of new journeys by day.
     clock
-        Shape (days + 1,): operational time at the start of each day. A customer's orders are a Poisson
-        process in it; one unit is an average day.
+        Shape (days + 1,): operational time at the start of each day. A customer's orders are a
+        Poisson process in it; one unit is an average day.
     """
 
     config: Config
@@ -152,11 +154,14 @@ def make_world(config: Config) -> World:
 def _season(config: Config) -> Floats:
     """Return the factor of each day: month, smoothly, and weekday."""
     day = np.arange(config.days) + config.start.timetuple().tm_yday - 1
-    month = np.array([*planted.MONTH_FACTORS[-1:], *planted.MONTH_FACTORS, planted.MONTH_FACTORS[0]])
+    month = np.array(
+        [*planted.MONTH_FACTORS[-1:], *planted.MONTH_FACTORS, planted.MONTH_FACTORS[0]]
+    )
     middles = (np.arange(14) - 0.5) * MONTH
     weekday = (np.arange(config.days) + config.start.weekday()) % 7
     factors: Floats = np.interp(day % YEAR, middles, month)
-    return factors * np.array(planted.WEEKDAY_FACTORS)[weekday]
+    factors *= np.array(planted.WEEKDAY_FACTORS)[weekday]
+    return factors
 
 
 def _promotions(config: Config) -> tuple[Promotion, ...]:
