@@ -1,7 +1,7 @@
--- How does NPS move, and is the move more than chance? Whole and by what the surveys
--- follow: a month with more post_support surveys has a lower score although nothing
--- changed. The margin of a change follows from both months' intervals, so months of few
--- answers claim little.
+-- How does NPS move, and which moves are more than chance? Whole, and by what the
+-- surveys follow: a month with more post_support surveys has a lower score although
+-- nothing changed. A move is clear where the intervals of two months do not overlap;
+-- that is cautious, and months of few answers claim nothing.
 with scores as (
 
     select * from {{ ref('agg_nps') }}
@@ -13,23 +13,14 @@ compared as (
 
     select
         *,
-        nps - lag(nps) over months as nps_change,
-        (nps_high - nps_low) / 2 as margin,
-        lag((nps_high - nps_low) / 2) over months as previous_margin
+        lag(nps) over months as previous_nps,
+        lag(nps_low) over months as previous_low,
+        lag(nps_high) over months as previous_high
     from scores
     window months as (
         partition by segment_name, segment_value
         order by period_month
     )
-
-),
-
-measured as (
-
-    select
-        *,
-        sqrt(margin * margin + previous_margin * previous_margin) as change_margin
-    from compared
 
 ),
 
@@ -43,10 +34,9 @@ final as (
         nps,
         nps_low,
         nps_high,
-        nps_change,
-        change_margin,
-        abs(nps_change) > change_margin as is_more_than_chance
-    from measured
+        nps - previous_nps as nps_change,
+        nps_low > previous_high or nps_high < previous_low as is_clear_move
+    from compared
 
 )
 

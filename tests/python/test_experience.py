@@ -8,6 +8,7 @@ import random
 import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -341,11 +342,11 @@ def test_nps_by_month_compares_each_month_with_the_one_before(
         assert months["nps_change"].iloc[1:].tolist() == pytest.approx(
             months["nps"].diff().iloc[1:].tolist()
         )
-        margins = (months["nps_high"] - months["nps_low"]) / 2
-        expected = (margins**2 + margins.shift() ** 2) ** 0.5
-        assert months["change_margin"].iloc[1:].tolist() == pytest.approx(
-            expected.iloc[1:].tolist()
-        )
+        clear = [
+            later.nps_low > earlier.nps_high or later.nps_high < earlier.nps_low
+            for earlier, later in pairwise(months.itertuples())
+        ]
+        assert months["is_clear_move"].iloc[1:].tolist() == clear
 
 
 def test_support_costs_are_those_of_all_tickets_that_name_an_order(
