@@ -9,6 +9,7 @@
         ('money_tolerance', 0, none), ('refund_window_days', 0, none), ('promo_discount_share_min', 0, 1),
         ('cost_known_share_min', 0, 1), ('payment_fee_rate', 0, 1), ('fulfilment_cost_rate', 0, 1),
         ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
+        ('repeat_contact_days', 0, none), ('nps_answer_window_days', 0, none),
     ] %}
         {% set value = var(name) %}
         {% set is_whole = name.endswith('_days') or name.startswith('identity_max') %}
@@ -48,6 +49,6 @@
         'as_of', 'reporting_timezone', 'base_currency', 'earliest_plausible_at', 'latest_plausible_at',
         'money_tolerance', 'refund_window_days', 'promo_discount_share_min', 'non_promo_kinds',
         'cost_known_share_min', 'payment_fee_rate', 'fulfilment_cost_rate', 'identity_max_customers_per_email',
-        'marketing_parameters', 'quarantine_share_max',
+        'repeat_contact_days', 'nps_answer_window_days', 'marketing_parameters', 'quarantine_share_max',
     ]) }}
 {% endmacro %}

@@ -116,3 +116,9 @@
 {#- Aggregate: a sorted list of the values. -#}
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
+
+{#- Clock hours between two timestamps, fractions included. -#}
+{% macro hours_between(start, end) %}{{ return(adapter.dispatch('hours_between')(start, end)) }}{% endmacro %}
+{% macro duckdb__hours_between(start, end) -%}
+    date_diff('microsecond', {{ start }}, {{ end }}) / 3600000000.0
+{%- endmacro %}
