@@ -49,7 +49,8 @@
         ('identity_max_customers_per_email', 1, none), ('quarantine_share_max', 0, 1),
         ('session_timeout_minutes', 0, none), ('bounce_max_seconds', 0, none), ('late_arrival_days', 0, none),
         ('identity_lookback_days', 0, none), ('identity_lookahead_days', 0, none),
-        ('acquisition_lookback_days', 0, none),
+        ('acquisition_lookback_days', 0, none), ('repeat_contact_days', 0, none),
+        ('nps_answer_window_days', 0, none),
     ]) }}
 {% endmacro %}
 
@@ -59,7 +60,7 @@
         'as_of', 'reporting_timezone', 'base_currency', 'earliest_plausible_at', 'latest_plausible_at',
         'money_tolerance', 'refund_window_days', 'promo_discount_share_min', 'non_promo_kinds',
         'cost_known_share_min', 'payment_fee_rate', 'fulfilment_cost_rate', 'identity_max_customers_per_email',
-        'marketing_parameters', 'quarantine_share_max',
+        'repeat_contact_days', 'nps_answer_window_days', 'marketing_parameters', 'quarantine_share_max',
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days', 'acquisition_lookback_days',
     ]) }}

@@ -198,3 +198,9 @@
         string_split({{ text }}, '{{ separator }}'), lambda part: regexp_matches(part, '{{ pattern }}')
     ))
 {%- endmacro %}
+
+{#- Clock hours between two timestamps, fractions included. -#}
+{% macro hours_between(start, end) %}{{ return(adapter.dispatch('hours_between')(start, end)) }}{% endmacro %}
+{% macro duckdb__hours_between(start, end) -%}
+    date_diff('microsecond', {{ start }}, {{ end }}) / 3600000000.0
+{%- endmacro %}

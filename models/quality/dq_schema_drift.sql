@@ -45,6 +45,18 @@ value_map as (
 
 ),
 
+ad_channels as (
+
+    select * from {{ ref('ad_channels') }}
+
+),
+
+ad_spend as (
+
+    select * from {{ source('marketing', 'ad_spend') }}
+
+),
+
 -- words that are in no closed list, and values of lenient columns that do not cast
 values_found as (
 
@@ -105,6 +117,22 @@ unknown_values as (
 
 ),
 
+-- channels of spend that no row of ad_channels gives a channel group
+unknown_channels as (
+
+    select
+        lower(trim(cast(ad_spend.channel as varchar))) as channel,
+        count(*) as row_count
+    from ad_spend
+    anti join ad_channels
+        on
+            lower(trim(cast(ad_spend.channel as varchar)))
+            = lower(ad_channels.channel)
+    where nullif(trim(cast(ad_spend.channel as varchar)), '') is not null
+    group by all
+
+),
+
 drift as (
 
     select
@@ -124,6 +152,15 @@ drift as (
         drift_value,
         row_count
     from unknown_values
+    union all
+    select
+        'marketing' as source_name,
+        'ad_spend' as table_name,
+        'channel' as column_name,
+        'unknown_value' as drift_kind,
+        channel as drift_value,
+        row_count
+    from unknown_channels
 
 ),
 

@@ -46,7 +46,9 @@ def value(demo: Warehouse, sql: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_every_analysis_finds_something_to_say(name, results):
+def test_every_analysis_finds_something_to_say(name, demo, results):
+    if name == "nps_by_month" and not value(demo, "select count(*) from marts.fct_nps_responses"):
+        pytest.skip("the demo has no surveys; test_experience.py runs it on a lake that has")
     assert not results[name].empty
 
 

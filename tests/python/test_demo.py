@@ -23,7 +23,7 @@ MONEY = (
 INTERFACE = {
     "dim_persons": "person_id person_kind customer_ids first_seen_at first_order_at last_order_at"
     " order_count net_revenue contribution_margin acquisition_channel acquisition_promotion_id"
-    " is_promo_acquired sales_channels email_hash",
+    " is_promo_acquired sales_channels latest_nps_score email_hash",
     "dim_identity_links": "link_id person_id identifier_kind identifier identifier_id evidence"
     " valid_from valid_to",
     "dim_products": "product_id product_name category list_price unit_cost",
@@ -40,6 +40,14 @@ INTERFACE = {
     "fct_sales_movements": "movement_id order_id person_id movement_kind moved_at moved_date"
     f" {MONEY}",
     "fct_deliveries": "delivery_id order_id promised_at shipped_at delivered_at is_late days_late",
+    "fct_ad_spend": "spend_date channel_group campaign spend impressions clicks",
+    "fct_support_tickets": "ticket_id person_id order_id channel category created_at"
+    " first_response_hours resolution_hours is_sla_breached is_reopened is_repeat_contact"
+    " satisfaction_score cost_to_serve",
+    "fct_nps_responses": "survey_id person_id survey_trigger sent_at responded_at score category"
+    " order_id ticket_id days_since_last_ticket",
+    "agg_nps": "period_month segment_name segment_value surveys_sent surveys_mature responses"
+    " response_rate promoters passives detractors nps nps_standard_error nps_low nps_high",
     "fct_cohorts": "cohort_month segment_name segment_value period_number period_month cohort_size"
     " active_customers retention_rate orders net_revenue contribution_margin"
     " cumulative_margin_per_customer cost_known_share is_mature",

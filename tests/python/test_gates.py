@@ -296,7 +296,9 @@ def test_a_file_that_breaks_in_the_middle_stops_whatever_its_table(settings, tmp
         (lake / table).mkdir(parents=True)
         (lake / table / "part.csv").write_text(content)
     broken = Settings(lake, "csv", settings.warehouse_dir, settings.pii_key)
-    with pytest.raises(GateError, match=r"raw_storefront\.customers cannot be checked") as caught:
+    with pytest.raises(
+        CxError, match=r"cannot read .*customers/part\.csv as csv: .* Line: 3"
+    ) as caught:
         check_raw(broken, {})
     assert len(str(caught.value).splitlines()) == 1
 

@@ -76,7 +76,14 @@ TYPOS = [
     ),
     ("identity_exclusions", "customer_id,c-5,email_hash,abc", ""),
     ("identity_exclusions", "anonymous_id,a-1,,", ""),
-    ("cost_assumptions", "cost_of_good_share,Toys,0.5", "cost_kind is none of cost_of_goods_share"),
+    (
+        "cost_assumptions",
+        "cost_of_good_share,Toys,0.5",
+        "cost_kind is none of cost_of_goods_share, agent_minute",
+    ),
+    ("cost_assumptions", "agent_minute,chat,0.5", "agent_minute has no category"),
+    ("cost_assumptions", "agent_minute,email,-0.5", "value is empty or negative"),
+    ("cost_assumptions", "agent_minute,phone,", "value is empty or negative"),
     ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
     ("cost_assumptions", "cost_of_goods_share,Games,", "value is not between 0 and 1"),
     (
@@ -147,6 +154,16 @@ TYPOS = [
     ),
     ("funnel_steps", "skipping,2,read,page_view,,24.0", "the funnel has a gap before this step"),
     ("funnel_steps", "turning,1,read,page_view,page_type = blog and properties.depth >= 3,", ""),
+    ("support_sla", "letter,,24.0", "channel is none of chat, email, phone, social, other"),
+    ("support_sla", ",low,24.0", "channel is none of chat, email, phone, social, other"),
+    ("support_sla", "email,low,", "hours is empty or negative"),
+    ("support_sla", "email,lower,-1.0", "hours is empty or negative"),
+    ("support_sla", "chat,URGENT,1.0", "another row has the same channel, lower(priority)"),
+    ("support_sla", "phone,whenever,0.0", ""),
+    ("ad_channels", ",paid_search", "channel is empty"),
+    ("ad_channels", "skywriting,", "channel_group is empty"),
+    ("ad_channels", "Google_Ads,display", "another row has the same lower(channel)"),
+    ("ad_channels", "sandwich board,Outdoor", ""),
 ]
 SEEDS = sorted({seed for seed, _, _ in TYPOS})
 
@@ -206,7 +223,7 @@ def test_each_row_with_a_typo_is_named_and_no_other_row_is(
 def test_rows_that_ship_are_not_named(misspelt: Warehouse, seed: str) -> None:
     named = message(misspelt, seed).count("; ") + 1
     # the row that ships and the row that repeats it are both named
-    repeats = {"value_map": 1, "event_names": 1}.get(seed, 0)
+    repeats = {"value_map": 1, "event_names": 1, "support_sla": 1, "ad_channels": 1}.get(seed, 0)
     assert named == sum(bool(typo) for name, _, typo in TYPOS if name == seed) + repeats
 
 

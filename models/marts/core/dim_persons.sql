@@ -30,6 +30,13 @@ acquisitions as (
 
 ),
 
+answers as (
+
+    select * from {{ ref('int_surveys_answered') }}
+    where answered_at is not null and person_id is not null
+
+),
+
 customers as (
 
     select
@@ -127,6 +134,20 @@ sales as (
 
 ),
 
+-- whatever the survey followed
+ranked_answers as (
+
+    select
+        person_id,
+        score,
+        row_number() over (
+            partition by person_id
+            order by answered_at desc, sent_at desc, survey_id desc
+        ) as answer_rank
+    from answers
+
+),
+
 final as (
 
     select
@@ -157,6 +178,7 @@ final as (
             when sales.has_store_orders then 'store_only'
             when sales.has_other_orders then 'online_only'
         end as sales_channels,
+        cast(ranked_answers.score as integer) as latest_nps_score,
         addresses.email_hash
     from persons
     left join customers on persons.person_id = customers.person_id
@@ -164,6 +186,10 @@ final as (
     left join acquisitions on persons.person_id = acquisitions.person_id
     left join addresses
         on persons.person_id = addresses.person_id and addresses.address_rank = 1
+    left join ranked_answers
+        on
+            persons.person_id = ranked_answers.person_id
+            and ranked_answers.answer_rank = 1
 
 )
 

@@ -45,6 +45,10 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
         "device_type",
         "channel_group",
     ),
+    "marts.fct_ad_spend": ("spend_date", "channel_group", "campaign"),
+    "marts.fct_support_tickets": ("ticket_id",),
+    "marts.fct_nps_responses": ("survey_id",),
+    "marts.agg_nps": ("period_month", "segment_name", "segment_value"),
     "marts.fct_cohorts": ("cohort_month", "segment_name", "segment_value", "period_number"),
     "quality.dq_row_counts": ("source_name", "table_name"),
     "quality.dq_quarantined_rows": ("quarantine_id",),
@@ -235,6 +239,35 @@ def _segments_rule() -> QueryRule:
     return QueryRule("segments_of_a_cohort_add_up_to_all", columns, query)
 
 
+def _nps_segments_rule() -> QueryRule:
+    query = (
+        "with counts as (select period_month, segment_name, sum(surveys_sent) as surveys_sent,"
+        " sum(responses) as responses from marts.agg_nps group by period_month, segment_name)"
+        " select counts.period_month || ' | ' || counts.segment_name from counts"
+        " inner join counts as whole"
+        " on whole.period_month = counts.period_month and whole.segment_name = 'all'"
+        " where counts.surveys_sent <> whole.surveys_sent or counts.responses <> whole.responses"
+    )
+    columns = ("period_month", "segment_name", "surveys_sent", "responses")
+    return QueryRule("segments_of_a_month_add_up_to_all", columns, query)
+
+
+def _nps_responses_rule() -> QueryRule:
+    query = (
+        "with counted as (select count(*) as surveys_sent,"
+        " count(*) filter (where is_newest_answer) as responses from marts.fct_nps_responses),"
+        " aggregated as (select coalesce(sum(surveys_sent), 0) as surveys_sent,"
+        " coalesce(sum(responses), 0) as responses from marts.agg_nps where segment_name = 'all')"
+        " select aggregated.surveys_sent || ' surveys, ' || aggregated.responses || ' responses'"
+        " from aggregated cross join counted"
+        " where aggregated.surveys_sent <> counted.surveys_sent"
+        " or aggregated.responses <> counted.responses"
+    )
+    requires = ("marts.fct_nps_responses.survey_id", "marts.fct_nps_responses.is_newest_answer")
+    columns = ("segment_name", "surveys_sent", "responses")
+    return QueryRule("every_survey_is_counted_once", columns, query, requires)
+
+
 BUCKETS: Final = (
     "staged_rows",
     "quarantined_rows",
@@ -297,6 +330,50 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "marts.fct_deliveries": (
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_deliveries"),
         in_order("shipped_at", "delivered_at"),
+    ),
+    "marts.fct_ad_spend": not_negative("spend", "impressions", "clicks"),
+    "marts.fct_support_tickets": (
+        *not_negative("first_response_hours", "resolution_hours", "agent_minutes", "cost_to_serve"),
+        among("channel", ("chat", "email", "phone", "social", "other")),
+        RowRule(
+            "satisfaction_is_from_1_to_5",
+            ("satisfaction_score",),
+            "satisfaction_score not between 1 and 5",
+        ),
+        RowRule(
+            "a_repeat_contact_has_a_person",
+            ("is_repeat_contact", "person_id"),
+            "is_repeat_contact and person_id is null",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_support_tickets"),
+    ),
+    "marts.fct_nps_responses": (
+        in_order("sent_at", "responded_at"),
+        RowRule(
+            "category_follows_from_the_score",
+            ("category", "score"),
+            "category is distinct from case when score >= 9 then 'promoter'"
+            " when score >= 7 then 'passive' when score >= 0 then 'detractor' end",
+        ),
+        RowRule("score_is_from_0_to_10", ("score",), "score not between 0 and 10"),
+        *not_negative("days_since_last_ticket"),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_nps_responses"),
+    ),
+    "marts.agg_nps": (
+        *not_negative("promoters", "passives", "detractors"),
+        RowRule(
+            "responses_are_promoters_passives_and_detractors",
+            ("responses", "promoters", "passives", "detractors"),
+            "responses is distinct from promoters + passives + detractors",
+        ),
+        RowRule(
+            "nps_is_from_minus_100_to_100",
+            ("nps", "nps_low", "nps_high"),
+            "nps not between -100 and 100 or nps_low < -100 or nps_high > 100"
+            " or nps_low > nps_high",
+        ),
+        _nps_segments_rule(),
+        _nps_responses_rule(),
     ),
     "marts.fct_cohorts": (
         RowRule(

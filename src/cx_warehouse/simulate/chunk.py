@@ -195,7 +195,7 @@ def _all_visits(
     return visits.take(people.is_tracked[visits.person])
 
 
-def _shown(  # noqa: PLR0913, PLR0917
+def _shown(  # noqa: PLR0913, PLR0917 - all that decides what an order shows
     world: World,
     people: People,
     accounts: Accounts,

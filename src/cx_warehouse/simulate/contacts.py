@@ -46,6 +46,8 @@ SUBJECTS: Final = (
 )  # fmt: skip
 LATE_TICKET_AFTER: Final = (6 * HOUR, 60 * HOUR)
 TICKET_AFTER: Final = (6 * HOUR, 8 * DAY)
+SLOW_QUESTIONS: Final = 0.2
+NAMES_ACCOUNT: Final = 0.8
 QUESTION_SHARE: Final = 0.03
 RESOLUTION: Final = lognormal_table(9.0 * HOUR, 1.0, 9.0 * DAY)
 AGENT_MINUTES: Final = lognormal_table(9.0, 0.6, 90.0)
@@ -64,9 +66,13 @@ ANSWER_PER_POINT: Final = 0.05
 INDIFFERENT: Final = 7.0
 ANSWER_MOST: Final = 0.7
 COMMENT_SHARE: Final = 0.35
+TONES: Final = (7, 9)
+"""Scores from which comments are neutral, and happy."""
 COMMENTS: Final = (
     "Came too late and nobody answered.", "It was all right.", "Lovely, I will be back!",
 )  # fmt: skip
+EMAIL_BESIDE_ACCOUNT: Final = 0.5
+REVIEW_TEXT_SHARE: Final = 0.6
 REVIEW_SHARE: Final = 0.10
 REVIEW_AFTER: Final = (3 * DAY, 25 * DAY)
 REVIEW_TEXTS: Final = ("Broke at once", "Not what I expected", "It is fine", "Nice", "Perfect gift")
@@ -100,7 +106,9 @@ def draw_tickets(chunk: Chunk) -> Tickets:
     asking = rng.integers(0, chunk.people.count, questions)
     person = np.concatenate([purchases.person[order], asking])
     created = np.concatenate([created[order], rng.integers(0, end, questions)])
-    is_slow = np.concatenate([purchases.is_slow_service[order], rng.random(questions) < 0.2])  # noqa: PLR2004
+    is_slow = np.concatenate(
+        [purchases.is_slow_service[order], rng.random(questions) < SLOW_QUESTIONS]
+    )
     usual = np.full(questions, 8.0)
     satisfaction = np.concatenate([purchases.satisfaction[order], usual])
     order = np.concatenate([order, np.full(questions, -1)])
@@ -111,7 +119,7 @@ def draw_tickets(chunk: Chunk) -> Tickets:
     resolved = responded + 300 + from_table(rng, RESOLUTION, count)
     created_account = chunk.accounts.created[person]
     has_account = (created_account >= 0) & (created_account <= created)
-    customer = np.where(has_account & (rng.random(count) < 0.8), person, -1)  # noqa: PLR2004
+    customer = np.where(has_account & (rng.random(count) < NAMES_ACCOUNT), person, -1)
     return Tickets(
         person=person,
         order=order,
@@ -180,11 +188,11 @@ def surveys_table(chunk: Chunk, tickets: Tickets) -> pa.Table:
     responded = known(answers, sent + 120 + from_table(rng, ANSWER_DELAYS, len(sent)), end)
     score = np.clip(np.rint(feeling), 0, 10).astype(np.int64)
     kept = sent < end
-    tone = np.where(score < 7, 0, np.where(score < 9, 1, 2))  # noqa: PLR2004
+    tone = np.searchsorted(TONES, score, side="right")
     comments = (responded >= 0) & (rng.random(len(sent)) < COMMENT_SHARE)
     created = chunk.accounts.created[person]
     customer = np.where((created >= 0) & (created <= sent), person, -1)
-    shows_email = (customer < 0) | (rng.random(len(sent)) < 0.5)  # noqa: PLR2004
+    shows_email = (customer < 0) | (rng.random(len(sent)) < EMAIL_BESIDE_ACCOUNT)
     updated = np.maximum(sent, responded)
     ticket_word = chunk.people.first_number + np.maximum(ticket, 0)
     table = pa.table(
@@ -253,7 +261,7 @@ def reviews_table(chunk: Chunk) -> pa.Table:
     noise = rng.standard_normal(len(order)) * 0.6
     rating = np.clip(np.rint(mood + noise), 1, 5).astype(np.int64)
     customer = chunk.order_customer[order]
-    says = rng.random(len(order)) < 0.6  # noqa: PLR2004
+    says = rng.random(len(order)) < REVIEW_TEXT_SHARE
     return pa.table(
         {
             "review_id": identifiers("w", chunk.people.first_number + order),

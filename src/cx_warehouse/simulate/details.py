@@ -68,6 +68,8 @@ LOGGED_OUT, LOGGED_IN, LOGS_IN, REGISTERS = range(4)
 REGISTERS_WITHIN: Final = 600
 SECOND_ACCOUNT: Final = CHUNK_STEP // 2
 SEARCH_SHARE: Final = 0.28
+SECOND_ACCOUNT_USE: Final = 0.5
+SUPPORT_CHAT: Final = 0.2
 COMPLETES_ADVISOR: Final = 0.6
 REMOVES_SHARE: Final = 0.12
 FIRES_TWICE: Final = 0.03
@@ -108,7 +110,7 @@ class Details:
     counts: Ints
 
 
-def draw_details(  # noqa: PLR0913, PLR0917
+def draw_details(  # noqa: PLR0913, PLR0917 - all that a visit depends on
     world: World,
     people: People,
     accounts: Accounts,
@@ -196,7 +198,9 @@ def _logins(
     count, person = len(visits), visits.person
     created, second = accounts.created[person], accounts.second[person]
     age = visits.second - created
-    uses_second = (second >= 0) & (second < visits.second) & (rng.random(count) < 0.5)  # noqa: PLR2004
+    uses_second = (
+        (second >= 0) & (second < visits.second) & (rng.random(count) < SECOND_ACCOUNT_USE)
+    )
     has_account = (created >= 0) & (age >= 0) & people.has_consent[person]
     customer = np.where(has_account, person + SECOND_ACCOUNT * uses_second, -1)
     stage = np.where(visits.depth == ORDER, 2, np.where(visits.depth >= CART, 1, 0))
@@ -223,7 +227,7 @@ def _causes(
     return found
 
 
-def _counts(  # noqa: PLR0913, PLR0917
+def _counts(  # noqa: PLR0913, PLR0917 - all that the number of events depends on
     orders: Purchases,
     visits: Visits,
     login: Ints,
@@ -255,7 +259,9 @@ def _counts(  # noqa: PLR0913, PLR0917
         "coupon_applied": (depth == ORDER) & uses_code,
         "purchase": (depth == ORDER) * (1 + (rng.random(count) < FIRES_TWICE)),
     }
-    drawn["chat_started"] = causes["chat_started"] | (is_support & (rng.random(count) < 0.2))  # noqa: PLR2004
+    drawn["chat_started"] = causes["chat_started"] | (
+        is_support & (rng.random(count) < SUPPORT_CHAT)
+    )
     for name, number in (causes | drawn).items():
         if name in SLOT:
             counts[:, SLOT[name]] = number

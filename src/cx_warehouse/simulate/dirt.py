@@ -57,11 +57,11 @@ class Flaw:
     code: str
 
 
-def _flaw(kind: str, code: str | None = None, **changes: Any) -> Flaw:  # noqa: ANN401
+def _flaw(kind: str, code: str | None = None, **changes: Any) -> Flaw:  # noqa: ANN401 - any column
     return Flaw(kind, changes, code or {"missing": "required_empty"}.get(kind, kind))
 
 
-def _bad(**changes: Any) -> Flaw:  # noqa: ANN401
+def _bad(**changes: Any) -> Flaw:  # noqa: ANN401 - any column
     return Flaw("malformed", changes, "cast_failed")
 
 
@@ -209,7 +209,7 @@ class Spoiled:
 class Spoiler:
     """Spoils one table of one chunk."""
 
-    def __init__(  # noqa: PLR0913, PLR0917
+    def __init__(  # noqa: PLR0913, PLR0917 - what decides about the dirt of a table
         self,
         contract: Table,
         table: pa.Table,
@@ -400,7 +400,12 @@ def plain(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def changed_column(rows: pa.Table, name: str, change: Any, kind: str) -> pa.Array:  # noqa: ANN401
+def changed_column(
+    rows: pa.Table,
+    name: str,
+    change: Any,  # noqa: ANN401 - a value of any column
+    kind: str,
+) -> pa.Array:
     """Return a column with each value replaced as a flaw says.
 
     Parameters

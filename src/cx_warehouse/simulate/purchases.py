@@ -121,7 +121,7 @@ def _moment_of(world: World, clock: Floats) -> Floats:
     return np.interp(clock, world.clock, np.arange(len(world.clock)))
 
 
-def _draw_round(  # noqa: PLR0913, PLR0917
+def _draw_round(  # noqa: PLR0913, PLR0917 - one round needs all of it
     world: World,
     people: People,
     person: Ints,

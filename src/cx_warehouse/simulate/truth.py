@@ -26,6 +26,8 @@ from cx_warehouse.simulate.storefront import order_ids
 from cx_warehouse.simulate.visits import INTENTS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cx_warehouse.simulate.chunk import Chunk
     from cx_warehouse.simulate.journeys import Chain
     from cx_warehouse.simulate.marketing import Exposures
@@ -74,7 +76,7 @@ def _persons(chunk: Chunk) -> pa.Table:
     number = np.arange(count)
     is_visitor = number >= customers
 
-    def of_customers(values_: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+    def of_customers(values_: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([values_, np.zeros(count - customers, np.asarray(values_).dtype)])
 
     left = np.where(np.isfinite(lifetimes.dropped_out), lifetimes.dropped_out * DAY, -1)
