@@ -14,9 +14,11 @@
     {%- elif name == 'currency' -%}
         upper({{ text }})
     {%- elif column.type == 'string' and name.endswith('_id') -%}
+        {#- nearly all ids stand as they are: looking is cheaper than trimming -#}
         case
-            when {{ name }} like '%.0%' then {{ whole_float_as_integer(text) }}
-            else {{ text }}
+            when {{ name }} like '%.0%' or {{ name }} like ' %' or {{ name }} like '% ' or {{ name }} = ''
+                then {{ whole_float_as_integer(text) }}
+            else {{ name }}
         end
     {%- elif column.type == 'string' -%} {{ text }}
     {%- elif column.type == 'json' -%} {{ json_or_null(text) }}

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def _check_build_file(path: Path) -> None:
+def _check_build_file(path: Path, config: dict[str, Any]) -> None:
     """Open the build file once, since dbt answers a file that it cannot open with a traceback."""
     try:
-        duckdb.connect(path).close()
+        duckdb.connect(path, config=config).close()
     except duckdb.IOException as error:
         reason = str(error).splitlines()[0]
         advice = "close what holds it, or move it away"
@@ -36,7 +36,17 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         try:
             self.settings = Settings.from_environment()
             self.settings.create_warehouse_dir()
-            _check_build_file(self.settings.build_path)
+        except CxError as error:
+            raise DbtRuntimeError(str(error)) from error
+
+    def update_connection_config(
+        self,
+        creds: Any,  # noqa: ARG002, ANN401 (the adapter's signature)
+        config: dict[str, Any],
+    ) -> None:
+        """Look at the build file just before dbt opens it, with the same settings."""
+        try:
+            _check_build_file(self.settings.build_path, config)
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
 

@@ -1,9 +1,9 @@
 """Registers the raw lake as views, one per table of the contract.
 
-A view gives each column of the contract in its own type where all files carry it so, and else as
-text, which staging casts. A value reads the same whichever files stand beside it: files are grouped
-by their columns and types, and each group is turned into text by the same rules (a whole float
-reads as its integer).
+A view gives each column of the contract in its own type where all files carry it so, a number in
+the type that all files give it, and else as text; staging casts. A value reads the same whichever
+files stand beside it: they are grouped by their columns and types, and each group is turned into
+text by the same rules (a whole float reads as its integer).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ WIDE_INTEGERS: Final = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
 FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 TIMESTAMP_TZ: Final = "TIMESTAMP WITH TIME ZONE"
+NUMBERS: Final = frozenset({"integer", "decimal", "double"})
+NO_NAN: Final = "case when not isnan({0}) then {0} end"
 DECIMAL_WHOLE_DIGITS: Final = 12
 DECIMAL_PLACES: Final = 6
 
@@ -76,7 +78,8 @@ def as_contract_type(native: str, declared: str) -> str | None:
     Returns
     -------
     str or None
-        Pattern with `{}` for the column; None where a value may not cast, or only through its text.
+        Pattern with `{}` or `{0}` for the column; None where a value may not cast, or only through
+        its text. Not-a-number is empty (data frames write it for missing values).
     """
     exact = {
         "string": {"VARCHAR"},
@@ -88,10 +91,16 @@ def as_contract_type(native: str, declared: str) -> str | None:
         "date": {"DATE"},
         "decimal": INTEGERS,
     }
+    if native == "DOUBLE" and declared == "double":
+        return NO_NAN
     if native == NATIVE_TYPES[declared]:
         return "{}"
     if native == TIMESTAMP_TZ and declared == "timestamp":
-        return "timezone('UTC', {})"
+        # as timezone(), which asks the calendar for each value: thirty times the time
+        return (
+            "case when isfinite({0}) then make_timestamp(epoch_us({0}))"
+            " else timezone('UTC', {0}) end"
+        )
     decimal_fits = declared == "decimal" and native.startswith("DECIMAL(") and _decimal_fits(native)
     if native in exact[declared] or decimal_fits:
         return f"cast({{}} as {NATIVE_TYPES[declared]})"
@@ -220,25 +229,45 @@ def _groups(files: Iterable[LakeFile]) -> list[list[LakeFile]]:
     return list(groups.values())
 
 
-def _is_native(column: Column, groups: Sequence[Sequence[LakeFile]]) -> bool:
-    present = [
-        group[0].column_types[column.name]
+def _common_type(column: Column, groups: Sequence[Sequence[LakeFile]]) -> str:
+    """Return the SQL type in which a view can give a column: text where the files do not agree."""
+    found = {
+        group[0].column_types[column.name][1]
         for group in groups
         if column.name in group[0].column_types
-    ]
-    return all(as_contract_type(native, column.data_type) for _, native in present)
+    }
+    if all(as_contract_type(native, column.data_type) for native in found):
+        return NATIVE_TYPES[column.data_type]
+    native = found.pop()
+    if column.data_type in NUMBERS and not found and _is_exact_number(native):
+        return native
+    return "VARCHAR"
 
 
-def _select(columns: Sequence[tuple[Column, bool]], group: Sequence[LakeFile], source: str) -> str:
-    """Return the select of one group of files; columns come with whether they keep their type."""
+def _is_exact_number(native: str) -> bool:
+    """Whether a number casts to what its text casts to; a FLOAT would show more digits."""
+    return native == "DOUBLE" or native in WIDE_INTEGERS or native.startswith("DECIMAL(")
+
+
+def _expression(native: str, column: Column, target: str) -> str:
+    """Return an SQL pattern that gives a native value of a column in the type of the view."""
+    if target == NATIVE_TYPES[column.data_type]:
+        pattern = as_contract_type(native, column.data_type)
+        if pattern:
+            return pattern
+    if target == "VARCHAR":
+        return as_text(native)
+    return NO_NAN if native == "DOUBLE" else "{}"
+
+
+def _select(columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], source: str) -> str:
+    """Return the select of one group of files; columns come with their type in the view."""
     types = group[0].column_types
     expressions = []
-    for column, native in columns:
-        target = NATIVE_TYPES[column.data_type] if native else "VARCHAR"
+    for column, target in columns:
         if column.name in types:
             name, found = types[column.name]
-            pattern = as_contract_type(found, column.data_type) if native else as_text(found)
-            expression = (pattern or "{}").format(_quoted(name))
+            expression = _expression(found, column, target).format(_quoted(name))
         else:
             expression = f"cast(null as {target})"
         expressions.append(f"{expression} as {_quoted(column.name)}")
@@ -247,7 +276,7 @@ def _select(columns: Sequence[tuple[Column, bool]], group: Sequence[LakeFile], s
 
 def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str:
     groups = _groups(files)
-    columns = [(column, _is_native(column, groups)) for column in table.columns]
+    columns = [(column, _common_type(column, groups)) for column in table.columns]
     if not groups:
         empty = ", ".join(
             f"cast(null as {NATIVE_TYPES[column.data_type]}) as {_quoted(column.name)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -351,6 +353,35 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
     }
     assert built.query("select as_of::varchar from quality.dq_builds") == [(AT,)]
     assert built.query("select count(*) from marts.dim_dates") == [(1,)]
+
+
+def test_native_numbers_that_are_no_money_are_set_aside(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    columns = {
+        "order_id": ["good", "infinite", "too-large", "not-a-number"],
+        "ordered_at": [datetime(2024, 3, 1, 12, tzinfo=UTC)] * 4,
+        "currency": ["EUR"] * 4,
+        "item_total": [10.0, float("inf"), 1e15, 10.0],
+        "tax_total": [1.0, 1.0, 1.0, float("nan")],
+        "prices_include_tax": [True] * 4,
+        "order_total": pa.array(
+            [Decimal(10), Decimal(10), Decimal(10**15), Decimal(10)], pa.decimal128(30, 2)
+        ),
+    }
+    folder = tmp_path / "lake" / "storefront" / "orders"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table(columns), folder / "orders.parquet")
+    built = build_lake(tmp_path / "lake")
+    assert built.query("select order_id, net_sales from marts.fct_orders order by 1") == [
+        ("good", Decimal("9.00")),
+        ("not-a-number", Decimal("10.00")),
+    ]
+    reasons = built.query("select row_key, reason from quality.dq_quarantined_rows order by 1")
+    assert reasons == [
+        ("infinite", "cast_failed: item_total is no decimal"),
+        ("too-large", "cast_failed: item_total is no decimal"),
+    ]
 
 
 def test_a_lake_of_bad_orders_alone_gives_empty_marts(

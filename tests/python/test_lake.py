@@ -75,6 +75,26 @@ def test_columns_keep_their_type_where_all_files_agree(con, tmp_path):
     assert con.execute(query).fetchall() == [("TIMESTAMP", datetime(2024, 3, 1))]  # noqa: DTZ001
 
 
+@pytest.mark.parametrize(
+    ("values", "expected_type", "expected"),
+    [
+        (pa.array([Decimal("1.50"), None], pa.decimal128(18, 2)), "DECIMAL(18,2)", ["1.50", None]),
+        (pa.array([Decimal("1.50")], pa.decimal128(12, 2)), "DECIMAL(18,6)", ["1.500000"]),
+        ([1.5, float("nan"), float("inf")], "DOUBLE", ["1.5", None, "inf"]),
+        ([2**62, None], "BIGINT", [str(2**62), None]),
+        (pa.array([0.1], pa.float32()), "VARCHAR", ["0.1"]),
+    ],
+)
+def test_numbers_keep_the_type_that_all_files_give_them(
+    con, tmp_path, values, expected_type, expected
+):
+    write_column(tmp_path, "tax_total", values, 1)
+    register(con, tmp_path)
+    query = "select distinct typeof(tax_total) from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [(expected_type,)]
+    assert texts(con, "tax_total") == sorted(expected, key=str)
+
+
 def test_only_the_columns_of_a_query_are_read(con, tmp_path):
     write_column(tmp_path, "customer_id", ["c"], 1)
     register(con, tmp_path)

@@ -41,19 +41,19 @@ order_refunds as (
 
 ),
 
-order_sums as (
+-- lines of an order without sales have no amounts to share by
+worthless as (
 
     select
         order_id,
-        cast(sum(net_sales) as double) as net_sales,
-        cast(sum(gross_sales) as double) as gross_sales,
         sum(gross_weight) as gross_weight
     from order_items
+    where gross_sales = 0
     group by order_id
 
 ),
 
--- by net sales (0: by gross)
+-- by net sales (0: by gross), which lines and order have in common to the cent
 headers as (
 
     select
@@ -65,18 +65,18 @@ headers as (
         coalesce(order_refunds.spread_refund, 0) as order_spread_refund,
         orders.is_fee_assumed,
         case
-            when order_sums.net_sales <> 0 then 'net'
-            when order_sums.gross_sales <> 0 then 'gross'
+            when orders.net_sales <> 0 then 'net'
+            when orders.gross_sales <> 0 then 'gross'
             else 'price'
         end as weighed_by,
         case
-            when order_sums.net_sales <> 0 then order_sums.net_sales
-            when order_sums.gross_sales <> 0 then order_sums.gross_sales
-            else order_sums.gross_weight
+            when orders.net_sales <> 0 then cast(orders.net_sales as double)
+            when orders.gross_sales <> 0 then cast(orders.gross_sales as double)
+            else worthless.gross_weight
         end as weight_sum
-    from order_sums
-    inner join orders on order_sums.order_id = orders.order_id
-    left join order_refunds on order_sums.order_id = order_refunds.order_id
+    from orders
+    left join order_refunds on orders.order_id = order_refunds.order_id
+    left join worthless on orders.order_id = worthless.order_id
 
 ),
 

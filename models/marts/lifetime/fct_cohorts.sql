@@ -45,7 +45,7 @@ periods as (
 
 ),
 
--- person and month first, so that segments join few rows
+-- person and month first, so that segments join few rows; orders of both in one row alone
 person_months as (
 
     select
@@ -90,8 +90,7 @@ activity as (
         greatest(0, {{ dbt.datediff(
             'members.cohort_month', 'person_months.period_month', 'month'
         ) }}) as period_number,
-        count(distinct case when person_months.orders > 0 then members.person_id end)
-            as active_customers,
+        count(case when person_months.orders > 0 then 1 end) as active_customers,
         sum(person_months.orders) as orders,
         sum(person_months.net_sales) as net_sales,
         sum(person_months.net_revenue) as net_revenue,
