@@ -55,8 +55,8 @@ lint: install ## Check style, types and architecture without running anything
 	$(LINT_SETTINGS) sqlfluff lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
-bench: install ## Measure a full build against copying its raw tables; ORDERS=... RUNS=... size it
-	python benchmarks/bench.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
+bench: install ## Measure a full build against copying its raw tables; SIZE=S|M|L or ORDERS=..., RUNS=...
+	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: clean
 clean: ## Remove what tools leave behind; .venv and warehouse/ stay

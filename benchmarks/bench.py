@@ -9,22 +9,26 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import duckdb
 import pyarrow.parquet as pq
-from generate_orders import Size
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = PROJECT_ROOT / "benchmarks" / "results"
 DBT: Final = Path(sys.executable).parent / "dbt"
+CX: Final = Path(sys.executable).parent / "cx"
+# Customers of a simulated shop; each brings about twenty web events.
+SHOPS: Final = {"S": 50_000, "M": 500_000, "L": 5_000_000}
+SMALLER: Final = {"M": "S", "L": "M"}
 SLOWEST: Final = 10
 KIBIBYTES_PER_GIGABYTE: Final = 1024**2
 
@@ -41,11 +45,14 @@ class Command:
     ----------
     seconds
         Wall time from start to exit, interpreter and all.
+    processor_seconds
+        What all its threads and children together computed.
     peak_gigabytes
         Largest resident set that one process of its tree had at any moment.
     """
 
     seconds: float
+    processor_seconds: float
     peak_gigabytes: float
 
 
@@ -84,25 +91,44 @@ def run_command(command: list[str], log: Path, environment: dict[str, str]) -> C
         raise BenchError(message)
     # Linux counts kibibytes, macOS bytes.
     unit = 1024 if sys.platform == "darwin" else 1
-    return Command(seconds, usage.ru_maxrss / unit / KIBIBYTES_PER_GIGABYTE)
+    return Command(
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / unit / KIBIBYTES_PER_GIGABYTE,
+    )
 
 
-def generate_lake(raw_path: Path, size: Size) -> dict[str, int]:
+def write_lake(command: list[str], raw_path: Path) -> dict[str, int]:
     """Write a lake in a child process and return the rows of each table.
 
     A child: Linux hands the peak memory of a parent down to what it starts, so this process has to
     stay small for the peaks that it measures to be true.
     """
-    raw_path.mkdir(parents=True)
-    options = {"--out": raw_path, "--orders": size.orders, "--products": size.products}
-    options |= {"--refund-rate": size.refund_rate, "--seed": size.seed}
-    script = Path(__file__).with_name("generate_orders.py")
-    words = [str(word) for option in options.items() for word in option]
-    run_command([sys.executable, str(script), *words], raw_path.with_suffix(".txt"), {})
+    run_command([sys.executable, *command], raw_path.parent / f"{raw_path.name}.txt", {})
     rows: dict[str, int] = {}
     for file in sorted(raw_path.rglob("*.parquet")):
         rows[file.parent.name] = rows.get(file.parent.name, 0) + pq.read_metadata(file).num_rows
     return rows
+
+
+def write_orders(raw_path: Path, orders: int, seed: int) -> dict[str, int]:
+    """Write a lake of orders, lines, refunds, customers and products."""
+    raw_path.mkdir(parents=True)
+    script = str(Path(__file__).with_name("generate_orders.py"))
+    products = min(orders, 10_000)
+    options = ["--orders", str(orders), "--products", str(products), "--seed", str(seed)]
+    return write_lake([script, "--out", str(raw_path), *options], raw_path)
+
+
+def write_shop(shop: Path, customers: int, seed: int) -> dict[str, int]:
+    """Simulate a shop with all its tables; its lake is `shop / "lake"`.
+
+    Without malformed values: they make a column text in one file more, which the floor cannot copy
+    along with the others.
+    """
+    command = [str(CX), "simulate", "--customers", str(customers), "--days", "365"]
+    command += ["--events-per-customer", "20", "--dirt", "malformed=0", "--seed", str(seed)]
+    return write_lake([*command, "--out", str(shop)], shop / "lake")
 
 
 def build(raw_path: Path, work: Path) -> Build:
@@ -165,6 +191,7 @@ def summarise(floors: list[float], smalls: list[Build], larges: list[Build]) -> 
         "run_seconds_one_order": small,
         "net_seconds": large - small,
         "net_over_floor": (large - small) / floor,
+        "processor_seconds": median(build.run.processor_seconds for build in larges),
         "peak_gigabytes": max(build.run.peak_gigabytes for build in larges),
         "warehouse_megabytes": larges[0].warehouse_megabytes,
         "model_count": len(models),
@@ -175,38 +202,39 @@ def summarise(floors: list[float], smalls: list[Build], larges: list[Build]) -> 
     }
 
 
-def measure(size: Size, runs: int, work: Path) -> dict[str, Any]:
-    """Generate the lakes and measure each kind of run in turn, so that noise hits all alike.
+def measure(lake: Path, one_order: Path, runs: int, work: Path) -> dict[str, Any]:
+    """Measure each kind of run in turn, so that noise hits all alike.
 
     Parameters
     ----------
-    size
-        The lake to build.
+    lake, one_order
+        Roots of the lake to build and of a lake of one order.
     runs
         How often to measure.
     work
-        Scratch folder.
+        Scratch folder; each warehouse is removed when it is measured.
 
     Returns
     -------
     dict[str, Any]
         The result as it is written to JSON.
     """
-    rows = generate_lake(work / "raw", size)
-    generate_lake(work / "raw_one_order", Size(orders=1, products=1, seed=size.seed))
     floors, smalls, larges = [], [], []
     for number in range(runs):
-        floors.append(measure_floor(work / "raw", work / f"floor_{number}"))
-        smalls.append(build(work / "raw_one_order", work / f"small_{number}"))
-        larges.append(build(work / "raw", work / f"large_{number}"))
+        for kind, results, measure_once in (
+            ("floor", floors, lambda folder: measure_floor(lake, folder)),
+            ("one_order", smalls, lambda folder: build(one_order, folder)),
+            ("all", larges, lambda folder: build(lake, folder)),
+        ):
+            folder = work / f"{kind}_{number}"
+            results.append(measure_once(folder))
+            shutil.rmtree(folder)
         print(
             f"run {number + 1}: floor {floors[-1]:.2f} s, one order"
             f" {smalls[-1].run.seconds:.2f} s, all {larges[-1].run.seconds:.2f} s",
             flush=True,
         )
     return {
-        "size": asdict(size),
-        "rows": rows,
         "runs": runs,
         "cpu_count": os.cpu_count(),
         "python": platform.python_version(),
@@ -225,6 +253,7 @@ def format_result(result: dict[str, Any]) -> str:
         ("dbt run, one order", f"{result['run_seconds_one_order']:.2f}", "s"),
         ("net", f"{result['net_seconds']:.2f}", "s"),
         ("net / floor", f"{result['net_over_floor']:.2f}", ""),
+        ("dbt run, processor time", f"{result['processor_seconds']:.2f}", "s"),
         ("peak memory", f"{result['peak_gigabytes']:.2f}", "GB"),
         ("warehouse file", f"{result['warehouse_megabytes']:,.0f}", "MB"),
     ]
@@ -233,25 +262,56 @@ def format_result(result: dict[str, Any]) -> str:
     return "\n".join(f"{name:<{width}} {value:>12} {unit}".rstrip() for name, value, unit in rows)
 
 
+def write_result(name: str, result: dict[str, Any]) -> None:
+    """Print a result and write it beside the others."""
+    print(format_result(result))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    file.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written: {file.relative_to(PROJECT_ROOT)}", flush=True)
+
+
+def bench_orders(arguments: argparse.Namespace, work: Path) -> None:
+    """Measure a lake of orders."""
+    rows = write_orders(work / "raw", arguments.orders, arguments.seed)
+    write_orders(work / "raw_one_order", 1, arguments.seed)
+    result = measure(work / "raw", work / "raw_one_order", arguments.runs, work)
+    write_result(f"orders_{arguments.orders}", {"rows": rows, **result})
+
+
+def bench_shops(arguments: argparse.Namespace, work: Path) -> None:
+    """Measure a simulated shop and the next smaller one, and what an event costs more in it."""
+    write_orders(work / "raw_one_order", 1, arguments.seed)
+    seconds_per_event = []
+    sizes = [SMALLER.get(arguments.size), arguments.size]
+    for size in filter(None, sizes):
+        shop = work / size
+        rows = write_shop(shop, SHOPS[size], arguments.seed)
+        result = measure(shop / "lake", work / "raw_one_order", arguments.runs, work)
+        shutil.rmtree(shop)
+        seconds_per_event.append(result["net_seconds"] / rows["events"])
+        write_result(f"shop_{size}", {"rows": rows, **result})
+    if all(sizes):
+        growth = seconds_per_event[1] / seconds_per_event[0]
+        print(f"net seconds per event at {sizes[1]} / at {sizes[0]}: {growth:.2f}")
+
+
 def main() -> None:
     """Read the command line, measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=Size.orders)
+    lake = parser.add_mutually_exclusive_group()
+    lake.add_argument("--orders", type=int, default=1_000_000, help="a lake of orders alone")
+    lake.add_argument("--size", choices=SHOPS, help="a simulated shop, and the next smaller one")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=Size.seed)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder for the scratch files")
     arguments = parser.parse_args()
-    size = Size(orders=arguments.orders, seed=arguments.seed)
     with tempfile.TemporaryDirectory(prefix="cx_bench_", dir=arguments.work) as work:
         try:
-            result = measure(size, arguments.runs, Path(work))
+            bench = bench_shops if arguments.size else bench_orders
+            bench(arguments, Path(work))
         except BenchError as error:
             sys.exit(str(error))
-    print(format_result(result))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    file = RESULTS / f"orders_{size.orders}.json"
-    file.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written: {file.relative_to(PROJECT_ROOT)}")
 
 
 if __name__ == "__main__":
