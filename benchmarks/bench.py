@@ -98,13 +98,13 @@ def run_command(command: list[str], log: Path, environment: dict[str, str]) -> C
     )
 
 
-def write_lake(command: list[str], raw_path: Path) -> dict[str, int]:
+def write_lake(command: list[str], raw_path: Path, log: Path) -> dict[str, int]:
     """Write a lake in a child process and return the rows of each table.
 
     A child: Linux hands the peak memory of a parent down to what it starts, so this process has to
     stay small for the peaks that it measures to be true.
     """
-    run_command([sys.executable, *command], raw_path.parent / f"{raw_path.name}.txt", {})
+    run_command([sys.executable, *command], log, {})
     rows: dict[str, int] = {}
     for file in sorted(raw_path.rglob("*.parquet")):
         rows[file.parent.name] = rows.get(file.parent.name, 0) + pq.read_metadata(file).num_rows
@@ -117,7 +117,8 @@ def write_orders(raw_path: Path, orders: int, seed: int) -> dict[str, int]:
     script = str(Path(__file__).with_name("generate_orders.py"))
     products = min(orders, 10_000)
     options = ["--orders", str(orders), "--products", str(products), "--seed", str(seed)]
-    return write_lake([script, "--out", str(raw_path), *options], raw_path)
+    command = [script, "--out", str(raw_path), *options]
+    return write_lake(command, raw_path, raw_path.with_suffix(".txt"))
 
 
 def write_shop(shop: Path, customers: int, seed: int) -> dict[str, int]:
@@ -128,7 +129,8 @@ def write_shop(shop: Path, customers: int, seed: int) -> dict[str, int]:
     """
     command = [str(CX), "simulate", "--customers", str(customers), "--days", "365"]
     command += ["--events-per-customer", "20", "--dirt", "malformed=0", "--seed", str(seed)]
-    return write_lake([*command, "--out", str(shop)], shop / "lake")
+    command += ["--out", str(shop)]
+    return write_lake(command, shop / "lake", shop.with_suffix(".txt"))
 
 
 def build(raw_path: Path, work: Path) -> Build:
