@@ -1,7 +1,9 @@
-{#- One raw column in its contract type; null where it is empty or does not cast. Reads text and native types alike. -#}
+{#- One raw column in its contract type; null where it is empty or does not cast. Reads text and native types alike.
+    Nearly all text stands as it should: to look is cheaper than to trim. -#}
 {% macro cast_raw(column) %}
     {%- set name = column.name -%}
     {%- set text = "nullif(trim(cast(" ~ name ~ " as varchar)), '')" -%}
+    {%- set is_untrimmed -%} {{ name }} like ' %' or {{ name }} like '% ' or {{ name }} = '' {%- endset -%}
     {%- if column.meta.spelled -%}
         {%- set words -%}
             case lower(trim(cast({{ name }} as varchar)))
@@ -14,13 +16,12 @@
     {%- elif name == 'currency' -%}
         upper({{ text }})
     {%- elif column.type == 'string' and name.endswith('_id') -%}
-        {#- nearly all ids stand as they are: looking is cheaper than trimming -#}
         case
-            when {{ name }} like '%.0%' or {{ name }} like ' %' or {{ name }} like '% ' or {{ name }} = ''
-                then {{ whole_float_as_integer(text) }}
+            when {{ name }} like '%.0%' or {{ is_untrimmed }} then {{ whole_float_as_integer(text) }}
             else {{ name }}
         end
-    {%- elif column.type == 'string' -%} {{ text }}
+    {%- elif column.type == 'string' -%}
+        case when {{ is_untrimmed }} then {{ text }} else {{ name }} end
     {%- elif column.type == 'json' -%} {{ json_or_null(text) }}
     {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))

@@ -25,11 +25,17 @@ event_names as (
 
 ),
 
+{{ repeated_keys(source('web', 'events'), contract) }},
+
+-- marked before they are cast, so that the repeated ones alone are cast for their ranking
 typed as {{ not_materialized() }} (
 
     select
-        {{ typed_columns(contract) }}
-    from {{ source('web', 'events') }}
+        {{ typed_columns(contract) }},
+        repeated_keys.repeated_key
+    from {{ source('web', 'events') }} as events
+    left join repeated_keys
+        on {{ raw_row_key(contract) }} = repeated_keys.repeated_key
 
 ),
 
@@ -56,8 +62,6 @@ excluded_{{ field }} as (
 ),
 
 {% endfor -%}
-{{ repeated_keys(source('web', 'events'), contract) }},
-
 judged as {{ not_materialized() }} (
 
     select
@@ -66,9 +70,8 @@ judged as {{ not_materialized() }} (
         coalesce(event_names.is_interaction, false) as is_interaction,
         {{ row_reason(contract) }} as quarantine_reason,
         {{ is_after_as_of(contract) }} as is_after_as_of,
-        {{ is_repeated() }} as is_repeated
+        typed.repeated_key is not null or typed.row_key is null as is_repeated
     from typed
-    left join repeated_keys on typed.row_key = repeated_keys.repeated_key
     left join event_names on lower(typed.event_name) = lower(event_names.source_name)
 
 ),
