@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 DBT = Path(sys.executable).parent / "dbt"
+ONLINE_RETAIL = PROJECT / "examples" / "online_retail" / "lake"
 Rows = "Sequence[Mapping[str, Any]]"
 
 
@@ -119,6 +120,12 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         return Warehouse(folder / "build.duckdb", output, run.returncode == 0)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def online_retail(build_lake: BuildLake) -> Warehouse:
+    """Build a real shop: the lake of the example."""
+    return build_lake(ONLINE_RETAIL)
 
 
 def write_table(lake: Path, table: str, rows: Rows, raw_format: str = "parquet") -> Path:
