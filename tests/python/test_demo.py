@@ -138,7 +138,7 @@ def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
         try:
-            run(CX, "build", "--vars", "{as_of: 2010-06-30}", folder=published)
+            run(CX, "build", "--vars", "{as_of: 2024-06-30}", folder=published)
             run(CX, "build", folder=published)
         finally:
             done.set()

@@ -6,9 +6,7 @@ project: `ONLINE_RETAIL_SOURCE` says where it is, and where it is absent, what n
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import oracle
-from conftest import ONLINE_RETAIL, PROJECT, Warehouse
+from conftest import ONLINE_RETAIL, PROJECT, Warehouse, load_script
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -57,12 +55,7 @@ class Built:
 def script() -> ModuleType:
     if not SOURCE.exists():
         pytest.skip(f"{SOURCE} is absent")
-    path = PROJECT / "examples" / "online_retail" / "make_lake.py"
-    spec = importlib.util.spec_from_file_location("make_lake", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_lake"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(PROJECT / "examples" / "online_retail" / "make_lake.py")
 
 
 @pytest.fixture(scope="module")
