@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -19,11 +20,14 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence  # noqa: F401
+    from types import ModuleType
 
     import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[2]
 DBT = Path(sys.executable).parent / "dbt"
+DEMO = PROJECT / "data" / "demo"
+ONLINE_RETAIL = PROJECT / "examples" / "online_retail" / "lake"
 Rows = "Sequence[Mapping[str, Any]]"
 
 
@@ -119,6 +123,27 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         return Warehouse(folder / "build.duckdb", output, run.returncode == 0)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def demo(build_lake: BuildLake) -> Warehouse:
+    """Build the demo: a simulated shop with all sources."""
+    return build_lake(DEMO)
+
+
+@pytest.fixture(scope="session")
+def online_retail(build_lake: BuildLake) -> Warehouse:
+    """Build a real shop: the lake of the example."""
+    return build_lake(ONLINE_RETAIL)
+
+
+def load_script(path: Path) -> ModuleType:
+    """Import a script that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_table(lake: Path, table: str, rows: Rows, raw_format: str = "parquet") -> Path:
