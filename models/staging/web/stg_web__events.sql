@@ -27,13 +27,13 @@ event_names as (
 
 {{ repeated_keys(source('web', 'events'), contract) }},
 
--- marked before they are cast, so that the repeated ones alone are cast for their ranking
+-- marked before the cast: the second reading casts repeated rows alone
 typed as {{ not_materialized() }} (
 
     select
         {{ typed_columns(contract) }},
         repeated_keys.repeated_key
-    from {{ source('web', 'events') }} as events
+    from {{ source('web', 'events') }}
     left join repeated_keys
         on {{ raw_row_key(contract) }} = repeated_keys.repeated_key
 
