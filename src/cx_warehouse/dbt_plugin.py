@@ -26,6 +26,10 @@ def _check_build_file(path: Path, config: dict[str, Any]) -> None:
         advice = "close what holds it, or move it away"
         message = f"CX_WAREHOUSE_DIR: {path} does not open; {advice} ({reason})"
         raise CxError(message) from error
+    except duckdb.ParserException as error:
+        limit = config.get("memory_limit")
+        message = f"CX_MEMORY_LIMIT: '{limit}' is no size; write for example 8GB"
+        raise CxError(message) from error
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]

@@ -103,6 +103,7 @@ def test_a_wrong_raw_path_is_named(
     ("environment", "message"),
     [
         ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
+        ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
         (
             {"CX_PII_KEY": "hush"},
             "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
