@@ -22,6 +22,10 @@ app = typer.Typer(
 )
 check_app = typer.Typer(help="Run one of the two gates.", no_args_is_help=True)
 app.add_typer(check_app, name="check")
+measure_app = typer.Typer(
+    help="Measure what was built against the truth of a simulated lake.", no_args_is_help=True
+)
+app.add_typer(measure_app, name="measure")
 
 Variables = Annotated[
     str,
@@ -55,6 +59,9 @@ Plain = Annotated[
 ]
 DropoutModel = Annotated[
     str, typer.Option("--dropout-model", help="Purchase process: mbg or bg (no dropout at first).")
+]
+Truth = Annotated[
+    Path, typer.Option("--truth", help="Folder truth that `cx simulate` wrote beside the lake.")
 ]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")]
 
@@ -131,6 +138,15 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         dropout_model=dropout_model,
     )
     simulate_and_tell(config, out)
+
+
+@measure_app.command("identity")
+def measure_identity_command(truth: Truth) -> None:
+    """Say how many device events were given to the person who was behind them."""
+    from cx_warehouse.measure.identity import describe, measure_identity  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    print("\n".join(describe(measure_identity(settings, truth), truth)))
 
 
 def parse_date(text: str) -> date:

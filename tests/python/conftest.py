@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cx_warehouse.simulate import Config, simulate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence  # noqa: F401
     from types import ModuleType
@@ -144,6 +146,22 @@ def load_script(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+@dataclass(frozen=True)
+class SimulatedShop:
+    """A simulated lake with every source, its truth, and what was built from it."""
+
+    lake: Path
+    truth: Path
+    warehouse: Warehouse
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> SimulatedShop:
+    """Build a small shop once for all tests that only read it."""
+    outcome = simulate(Config(400, 365, 1), tmp_path_factory.mktemp("simulated"))
+    return SimulatedShop(outcome.lake, outcome.truth, build_lake(outcome.lake))
 
 
 def write_table(lake: Path, table: str, rows: Rows, raw_format: str = "parquet") -> Path:

@@ -29,7 +29,8 @@ create table marts.fct_orders (
     person_order_number bigint, is_first_order boolean, item_count bigint check (item_count >= 0),
     days_since_previous_order integer, discount_share double, exchange_rate double,
     {MONEY}, cost_of_goods decimal(18,2), payment_fee decimal(18,2),
-    fulfilment_cost decimal(18,2), contribution_margin decimal(18,2), cost_quality varchar
+    fulfilment_cost decimal(18,2), contribution_margin decimal(18,2), cost_quality varchar,
+    session_id varchar
 );
 create table marts.fct_order_items (
     order_item_id varchar not null, order_id varchar, quantity decimal(18,3), {MONEY}
@@ -42,7 +43,7 @@ create table marts.fct_refunds (refund_id varchar, order_id varchar, refund_amou
 insert into marts.fct_orders
 select 'o-' || n, 'p-' || n, n = 4, case when n = 4 then null else 1 end, n <> 4, 1, null, 0.1,
     7.5, 10, 1, 9, case when n = 2 then 3 else 0 end, 2, 0, case when n = 2 then 8 else 11 end,
-    4, 1, 1, case when n = 2 then 2 else 5 end, 'actual'
+    4, 1, 1, case when n = 2 then 2 else 5 end, 'actual', 's-' || n
 from range(1, 5) as numbers(n);
 insert into marts.dim_persons
 select 'p-' || n, 'customer', (n <> 4)::int,
@@ -79,6 +80,70 @@ from range(1, 4) as numbers(n);
 comment on table marts.fct_orders is 'One row per order; it''s in base currency.';
 comment on column marts.fct_orders.net_sales is 'Gross less discount.';
 """
+STEPS = range(1, 9)
+STEP_COLUMNS = ", ".join(f"step_{n}_at timestamp, step_{n}_open_at timestamp" for n in STEPS)
+# Sessions of the orders and one without, a funnel of two steps, tickets, surveys and spend.
+EXPERIENCE = f"""
+create table marts.fct_sessions (
+    session_id varchar, anonymous_id varchar, person_id varchar, started_at timestamp,
+    ended_at timestamp, duration_seconds integer, event_count integer, page_view_count integer,
+    channel_group varchar, intent varchar, is_converted boolean, order_id varchar,
+    order_count integer, net_revenue decimal(18,2), is_final boolean
+);
+insert into marts.fct_sessions
+select 's-' || n, 'd-1', person_id, timestamp '2024-01-01' + n * interval 1 hour,
+    timestamp '2024-01-01' + n * interval 61 minute, 60 * n, 5, 2, 'direct', 'purchase',
+    order_id is not null, order_id, (order_id is not null)::int,
+    case when n in (4, 5) then 0 else net_revenue end, true
+from range(1, 6) as numbers(n) left join marts.fct_orders on order_id = 'o-' || n;
+update marts.fct_sessions set person_id = 'p-1' where session_id = 's-5';
+create table marts.fct_funnel_entries (
+    funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
+    furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,
+    device_type varchar, channel_group varchar
+);
+alter table marts.fct_funnel_entries drop step_1_open_at;
+insert into marts.fct_funnel_entries by name
+select 'purchase' as funnel_name, person_id, started_at as entered_at, started_at as step_1_at,
+    case when person_id <> 'p-2' then ended_at end as step_2_at, step_2_at as step_2_open_at,
+    case when person_id <> 'p-2' then 2 else 1 end as furthest_step,
+    person_id <> 'p-2' as is_converted, person_id <> 'p-3' as is_mature, session_id,
+    'desktop' as device_type, channel_group
+from marts.fct_sessions where session_id in ('s-1', 's-2', 's-3');
+create table marts.agg_funnel_daily as
+select 'purchase' as funnel_name, date '2024-01-01' as entry_date, step_number,
+    'desktop' as device_type, 'direct' as channel_group, 'a step' as step_name, 3 as entered,
+    2 as entered_mature, reached, reached_mature, reached as reached_open,
+    reached / 3 as conversion_rate_naive, reached_mature / 2 as conversion_rate_mature,
+    case step_number when 2 then 2 / 3 end as rate_of_previous_step,
+    case step_number when 2 then 0.5 end :: double as median_hours_from_previous
+from (values (1, 3, 2), (2, 2, 1)) as steps(step_number, reached, reached_mature);
+create table marts.fct_support_tickets as
+select ticket_id, person_id, 'email' as channel, created_at, answered_at as first_responded_at,
+    answered_at as resolved_at, 2.0 :: double as first_response_hours,
+    2.0 :: double as resolution_hours, 24.0 :: double as sla_hours, false as is_sla_breached,
+    false as is_repeat_contact, 5 as satisfaction_score, 3.0 :: double as agent_minutes,
+    1.80 :: decimal(18,2) as cost_to_serve
+from (values ('t-1', 'p-1', timestamp '2024-01-05 10:00', timestamp '2024-01-05 12:00'),
+    ('t-2', null, timestamp '2024-01-06 10:00', timestamp '2024-01-06 12:00'))
+    as tickets(ticket_id, person_id, created_at, answered_at);
+create table marts.fct_nps_responses as
+select *, timestamp '2024-01-08' as sent_at,
+    case when score is not null then timestamp '2024-01-09' end as responded_at,
+    'relationship' as survey_trigger, 3 as days_since_last_ticket, true as is_mature,
+    score is not null as is_newest_answer
+from (values ('n-1', 'p-1', 10, 'promoter'), ('n-2', 'p-2', null, null),
+    ('n-3', null, 3, 'detractor')) as surveys(survey_id, person_id, score, category);
+create table marts.agg_nps as
+select date '2024-01-01' as period_month, segment_name, segment_value, 3 as surveys_sent,
+    3 as surveys_mature, 2 as responses, 2 / 3 as response_rate, 1 as promoters, 0 as passives,
+    1 as detractors, 0 :: double as nps, 70.7 :: double as nps_standard_error,
+    -60 :: double as nps_low, 60 :: double as nps_high
+from (values ('all', 'all'), ('country', 'unknown')) as segments(segment_name, segment_value);
+create table marts.fct_ad_spend as
+select date '2024-01-01' as spend_date, 'display' as channel_group, 'unknown' as campaign,
+    5.00 :: decimal(18,2) as spend, 100 as impressions, 3 as clicks;
+"""
 ORDERS = (
     "select 'o-' || n as order_id, timestamp '2024-01-01' as ordered_at, 'EUR' as currency,"
     " 10.0 as item_total, 10.0 as order_total from range(1, 11) as numbers(n)"
@@ -90,6 +155,7 @@ def write_build(path: Path, build_id: str = "build-1", change: str = "") -> None
     path.unlink(missing_ok=True)
     with duckdb.connect(path) as connection:
         connection.execute(BUILD)
+        connection.execute(EXPERIENCE)
         connection.execute(
             "insert into quality.dq_builds values (?, timestamp '2024-02-01')", [build_id]
         )

@@ -99,3 +99,73 @@ def test_rows_that_went_nowhere_have_a_reason(shop):
     set_aside = found[found["quarantined_rows"] > 0]
     assert set_aside["top_reasons"].notna().all()
     assert found[found["quarantined_rows"] == 0]["top_reasons"].isna().all()
+
+
+def test_losses_of_a_funnel_are_those_of_its_entries(analysed_demo):
+    entries = analysed_demo.warehouse.frame(
+        "select funnel_name, furthest_step, is_mature from marts.fct_funnel_entries"
+    )
+    found = analysed_demo.results["funnel_losses"]
+    assert found["funnel_name"].nunique() == 2
+    for row in found.itertuples():
+        furthest = entries[entries["funnel_name"] == row.funnel_name]
+        mature = furthest[furthest["is_mature"]]["furthest_step"]
+        naive = furthest["furthest_step"]
+        assert len(mature) < len(naive)
+        for steps, came, lost, rate in (
+            (naive, row.came, row.lost, row.loss_rate_naive),
+            (mature, row.came_mature, row.lost_mature, row.loss_rate_mature),
+        ):
+            assert came == (steps >= row.step_number - 1).sum()
+            assert lost == (steps == row.step_number - 1).sum()
+            assert rate == pytest.approx(lost / came)
+        assert row.share_of_entries_mature == pytest.approx(row.lost_mature / len(mature))
+        assert row.share_of_entries_naive == pytest.approx(row.lost / len(naive))
+    for _, steps in found.groupby("funnel_name"):
+        greatest = steps[steps["is_greatest_loss"]]
+        assert greatest["lost_mature"].tolist() == [steps["lost_mature"].max()]
+
+
+def month_number(dates: pd.Series) -> pd.Series:
+    return dates.dt.year * 12 + dates.dt.month
+
+
+def test_channels_retain_and_earn_what_their_customers_orders_say(analysed_demo):
+    orders = analysed_demo.warehouse.frame("""
+        select order_id, orders.person_id, order_date, persons.acquisition_channel as channel,
+            first_value(order_date) over (
+                partition by orders.person_id order by ordered_at, order_id
+            ) as first_date
+        from marts.fct_orders as orders
+        inner join marts.dim_persons as persons using (person_id)
+        where not orders.is_cancelled
+    """)
+    movements = analysed_demo.warehouse.frame(
+        "select order_id, moved_date, net_revenue::double as net_revenue"
+        " from marts.fct_sales_movements"
+    ).merge(orders, on="order_id")
+    [(as_of,)] = analysed_demo.warehouse.query("select as_of from quality.dq_builds")
+    last_over = as_of.year * 12 + as_of.month - 1
+    for frame, date in ((orders, "order_date"), (movements, "moved_date")):
+        frame["cohort"] = month_number(frame["first_date"])
+        frame["period"] = (month_number(frame[date]) - frame["cohort"]).clip(lower=0)
+    orders = orders[orders["cohort"] + 6 <= last_over]
+    movements = movements[(movements["cohort"] + 6 <= last_over) & (movements["period"] <= 6)]
+    customers = orders.groupby("channel")["person_id"].nunique()
+    found = analysed_demo.results["channel_retention"].set_index("acquisition_channel")
+    assert len(found) > 5
+    assert found["customers"].to_dict() == customers.to_dict()
+    for month in (1, 3, 6):
+        active = orders[orders["period"] == month].groupby("channel")["person_id"].nunique()
+        expected = active.reindex(customers.index, fill_value=0) / customers
+        assert found[f"retention_rate_month_{month}"].to_dict() == pytest.approx(expected.to_dict())
+    net_revenue = movements.groupby("channel")["net_revenue"].sum()
+    assert found["net_revenue_per_customer"].to_dict() == pytest.approx(
+        (net_revenue / customers).to_dict()
+    )
+    later = movements[movements["period"] > 0].groupby("channel")["net_revenue"].sum()
+    assert found["later_net_revenue_share"].to_dict() == pytest.approx(
+        (later.reindex(customers.index, fill_value=0) / net_revenue).to_dict()
+    )
+    counted = orders[orders["period"] <= 6].groupby("channel").size()
+    assert found["orders_per_customer"].to_dict() == pytest.approx((counted / customers).to_dict())

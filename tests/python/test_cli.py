@@ -109,7 +109,7 @@ def test_build_runs_the_whole_chain_and_ends_with_one_summary(
             GOOD_LINES,
             0,
             "delete from marts.dim_persons",
-            "cx: the marts gate stops: marts.fct_orders",
+            "cx: the marts gate stops: marts.fct_",
         ),
     ],
     ids=["dbt fails", "marts gate stops"],

@@ -26,7 +26,14 @@ MINUTE_CENTS = 60
 TRIGGERS = ("relationship", "post_purchase", "post_support")
 CUSTOMERS = {f"c-{n}": ("DE", "FR", None)[n % 3] for n in range(40)}
 # customers of these numbers have bought; the country of that order comes before the account's
-ORDER_COUNTRIES = {f"c-{n}": ("IT", None)[n % 2] for n in range(0, 40, 4)}
+ORDER_COUNTRIES = {f"c-{n}": ("IT", None)[n // 4 % 2] for n in range(0, 40, 4)}
+ORDER_CHANNELS = {name: ("store", "online")[n % 2] for n, name in enumerate(ORDER_COUNTRIES)}
+# nobody visited before an order, so who bought online came directly
+ACQUISITION_CHANNELS = {
+    name: {"store": "store", "online": "direct"}[channel]
+    for name, channel in ORDER_CHANNELS.items()
+}
+VISIT = {"event_id": "e", "anonymous_id": "d", "occurred_at": "2024-02-01", "event_name": "search"}
 
 
 def text(moment: datetime | None) -> str | None:
@@ -106,7 +113,13 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -
         for name, country in CUSTOMERS.items()
     ]
     orders = [
-        order(f"o-{name}", customer_id=name, country=country, ordered_at="2024-02-01")
+        order(
+            f"o-{name}",
+            customer_id=name,
+            country=country,
+            sales_channel=ORDER_CHANNELS[name],
+            ordered_at="2024-02-01",
+        )
         for name, country in ORDER_COUNTRIES.items()
     ]
     names = ("spend_date", "channel", "campaign", "spend")
@@ -119,6 +132,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -
             "support/tickets": as_text(TICKETS),
             "feedback/nps_surveys": as_text(SURVEYS),
             "marketing/ad_spend": spend,
+            "web/events": [VISIT],
         },
     )
     return build_lake(lake, vars={"as_of": text(AS_OF)})
@@ -162,6 +176,7 @@ def expected_nps() -> dict[tuple[str, str, str], dict[str, Any]]:
             ("all", "all"),
             ("survey_trigger", survey["survey_trigger"]),
             ("country", country),
+            ("acquisition_channel", ACQUISITION_CHANNELS.get(customer, "unknown")),
         ):
             groups[(month, *segment)].append(survey)
     rows = {}
@@ -223,6 +238,9 @@ def test_nps_is_that_of_plain_python_in_every_month_and_segment(warehouse: Wareh
     )
     assert {value for _, name, value in expected if name == "country"} == {
         *("DE", "FR", "IT", "unknown")
+    }
+    assert {value for _, name, value in expected if name == "acquisition_channel"} == {
+        *("store", "direct", "unknown")
     }
     for group, row in expected.items():
         for column, value in row.items():

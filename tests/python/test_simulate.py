@@ -379,6 +379,35 @@ def test_whatever_identifies_a_person_is_that_persons_truth(shop: Shop) -> None:
             ), (lake, column)
 
 
+def test_sightings_are_what_the_lake_shows(shop: Shop) -> None:
+    kind = "case when customer_id is null then 'email' else 'customer_id' end"
+    named = "anonymous_id is not null and coalesce(customer_id, email) is not null"
+    found = shop.rows("""
+        select evidence, identifier_kind, person_id, anonymous_id, first_seen_at, last_seen_at
+        from true_sightings order by all
+    """)
+    expected = shop.rows(f"""
+        select 'login', {kind}, truth.person_id, events.anonymous_id,
+            min(events.occurred_at), max(events.occurred_at)
+        from web_events as events inner join true_events as truth using (event_id)
+        where events.{named}
+        group by 1, 2, 3, 4, truth.visit_id
+        union all
+        select 'order', {kind}, truth.person_id, anonymous_id, orders.ordered_at, orders.ordered_at
+        from storefront_orders as orders inner join true_orders as truth using (order_id)
+        where {named}
+        union all
+        select 'email_click', {kind}, addresses.person_id, anonymous_id, occurred_at, occurred_at
+        from email_email_events
+        inner join true_identities as addresses
+            on lower(email) = addresses.identifier and addresses.identifier_kind = 'email'
+        where event_type = 'clicked' and {named}
+        order by all
+    """)
+    assert len({row[:2] for row in found}) == 6
+    assert found == expected
+
+
 def test_some_devices_have_two_persons_and_some_persons_several_devices(shop: Shop) -> None:
     shared = shop.value("""
         select count(*) from (

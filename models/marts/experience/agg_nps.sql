@@ -2,6 +2,7 @@
 {% set segments = {
     'survey_trigger': 'responses.survey_trigger',
     'country': 'coalesce(acquisitions.country, accounts.country)',
+    'acquisition_channel': 'acquisitions.acquisition_channel',
 } %}
 {#- Adjusted Wald interval (Rocks 2016), 95 %, two-sided: three more answers, a quarter
     each for promoters and detractors, half for passives. -#}

@@ -10,6 +10,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from cx_warehouse.quality.marts_rules import (
+    FUNNEL_COUNTS,
+    FUNNEL_STEPS,
+    MARGIN,
+    NET_REVENUE,
+    NET_SALES,
+    NPS_SEGMENTS,
+    UNKNOWN_COST,
+    among,
+    between_0_and_1,
+    exists,
+    fewer_at_each_step_rule,
+    funnel_end_rule,
+    funnel_entries_rule,
+    given,
+    in_order,
+    lines_rule,
+    movements_rule,
+    not_negative,
+    nps_responses_rule,
+    nps_segments_rule,
+    open_steps_rule,
+    overlap_rule,
+    persons_money_rule,
+    refunds_rule,
+    segments_rule,
+    session_orders_rule,
+    steps_rule,
+)
 from cx_warehouse.quality.rules import (
     SAMPLE_SIZE,
     KeyRule,
@@ -72,202 +101,6 @@ NULLABLE_KEYS: Final[dict[str, tuple[str, ...]]] = {
 NOT_BETWEEN_0_AND_1: Final = frozenset({"exchange_rate", "discount_share"})
 SHARE_ENDINGS: Final = ("_rate", "_share")
 
-MONEY: Final = (
-    "gross_sales",
-    "discount_amount",
-    "net_sales",
-    "refund_amount",
-    "shipping_amount",
-    "other_amount",
-    "net_revenue",
-)
-
-NET_SALES: Final = RowRule(
-    "net_sales_is_gross_less_discount",
-    ("net_sales", "gross_sales", "discount_amount"),
-    "net_sales is distinct from gross_sales - discount_amount",
-)
-NET_REVENUE: Final = RowRule(
-    "net_revenue_is_net_sales_less_refunds_plus_charges",
-    ("net_revenue", "net_sales", "refund_amount", "shipping_amount", "other_amount"),
-    "net_revenue is distinct from net_sales - refund_amount + shipping_amount + other_amount",
-)
-MARGIN: Final = RowRule(
-    "margin_is_revenue_less_costs",
-    ("contribution_margin", "net_revenue", "cost_of_goods", "payment_fee", "fulfilment_cost"),
-    # Null where the cost is unknown.
-    "contribution_margin <> net_revenue - cost_of_goods - payment_fee - fulfilment_cost",
-)
-UNKNOWN_COST: Final = RowRule(
-    "margin_is_null_where_cost_is_unknown",
-    ("contribution_margin", "cost_quality"),
-    "cost_quality = 'unknown' and contribution_margin is not null",
-)
-
-
-def among(column: str, words: Iterable[str]) -> RowRule:
-    """Return the rule that a column holds only words of a closed list (or null)."""
-    listed = ", ".join(literal(word) for word in words)
-    return RowRule(f"{column}_is_a_known_word", (column,), f"{quoted(column)} not in ({listed})")
-
-
-def in_order(earlier: str, later: str) -> RowRule:
-    """Return the rule that one time is not after another."""
-    violation = f"{quoted(earlier)} > {quoted(later)}"
-    return RowRule(f"{earlier}_is_not_after_{later}", (earlier, later), violation)
-
-
-def not_negative(*columns: str) -> tuple[RowRule, ...]:
-    """Return the rules that counts and durations are not below 0."""
-    return tuple(
-        RowRule("is_not_negative", (column,), f"{quoted(column)} < 0") for column in columns
-    )
-
-
-def exists(column: str, other: str, other_column: str, own: str) -> QueryRule:
-    """Return the rule that what a column of `own` points to is a row of the other mart.
-
-    Parameters
-    ----------
-    column
-        Column of the suite's own table; null points nowhere.
-    other, other_column
-        `schema.table`, and its key.
-    own
-        The suite's own `schema.table`.
-    """
-    query = (
-        f"select distinct {quoted(column)} from {own} as own where {quoted(column)} is not null"
-        f" and not exists (select 1 from {other} as other"
-        f" where other.{quoted(other_column)} = own.{quoted(column)})"
-    )
-    name = f"{column}_is_in_{other.partition('.')[2]}"
-    return QueryRule(name, (column,), query, (f"{other}.{other_column}",))
-
-
-def _sums_by_order(table: str) -> str:
-    sums = ", ".join(f"coalesce(sum({column}), 0) as {column}" for column in MONEY)
-    return f"select order_id, {sums} from {table} group by order_id"
-
-
-def _differs(left: str, right: str) -> str:
-    return " or ".join(f"{left}.{column} is distinct from {right}.{column}" for column in MONEY)
-
-
-def _movements_rule() -> QueryRule:
-    """Return the rule that movements add up to their order's columns, to 0 if it is cancelled."""
-    expected = ", ".join(
-        f"case when is_cancelled then 0 else {column} end as {column}" for column in MONEY
-    )
-    query = (
-        f"with moved as ({_sums_by_order('marts.fct_sales_movements')}),"
-        f" expected as (select order_id, {expected} from marts.fct_orders)"
-        " select coalesce(expected.order_id, moved.order_id) from expected"
-        " full join moved on moved.order_id = expected.order_id"
-        f" where {_differs('expected', 'moved')}"
-    )
-    requires = ("marts.fct_orders.order_id", "marts.fct_orders.is_cancelled")
-    money = tuple(f"marts.fct_orders.{column}" for column in MONEY)
-    return QueryRule(
-        "movements_add_up_to_their_order", ("order_id", *MONEY), query, (*requires, *money)
-    )
-
-
-def _lines_rule() -> QueryRule:
-    """Return the rule that lines add up to their order; one without lines keeps its header."""
-    query = (
-        f"with lines as ({_sums_by_order('marts.fct_order_items')})"
-        " select lines.order_id from lines"
-        " inner join marts.fct_orders as orders on orders.order_id = lines.order_id"
-        f" where {_differs('orders', 'lines')}"
-    )
-    money = tuple(f"marts.fct_orders.{column}" for column in MONEY)
-    return QueryRule(
-        "lines_add_up_to_their_order",
-        ("order_id", *MONEY),
-        query,
-        ("marts.fct_orders.order_id", *money),
-    )
-
-
-def _refunds_rule() -> QueryRule:
-    query = (
-        "with refunds as (select order_id, sum(refund_amount) as refund_amount"
-        " from marts.fct_refunds group by order_id)"
-        " select orders.order_id from marts.fct_orders as orders"
-        " left join refunds on refunds.order_id = orders.order_id"
-        " where orders.refund_amount is distinct from coalesce(refunds.refund_amount, 0)"
-    )
-    requires = ("marts.fct_orders.order_id", "marts.fct_orders.refund_amount")
-    return QueryRule(
-        "refunds_add_up_to_their_order", ("order_id", "refund_amount"), query, requires
-    )
-
-
-def _persons_money_rule() -> QueryRule:
-    query = (
-        "with ordered as"
-        " (select person_id, count(*) as order_count, sum(net_revenue) as net_revenue"
-        " from marts.fct_orders where not is_cancelled and person_id is not null"
-        " group by person_id)"
-        " select persons.person_id from marts.dim_persons as persons"
-        " left join ordered on ordered.person_id = persons.person_id"
-        " where coalesce(persons.order_count, 0) is distinct from coalesce(ordered.order_count, 0)"
-        " or coalesce(persons.net_revenue, 0) is distinct from coalesce(ordered.net_revenue, 0)"
-    )
-    requires = tuple(
-        f"marts.fct_orders.{column}" for column in ("person_id", "is_cancelled", "net_revenue")
-    )
-    return QueryRule(
-        "orders_of_a_person_add_up",
-        ("person_id", "order_count", "net_revenue"),
-        query,
-        requires,
-    )
-
-
-def _segments_rule() -> QueryRule:
-    query = (
-        "with sizes as (select cohort_month, segment_name, sum(cohort_size) as customers"
-        " from marts.fct_cohorts where period_number = 0 group by cohort_month, segment_name)"
-        " select sizes.cohort_month || ' | ' || sizes.segment_name from sizes"
-        " inner join sizes as whole"
-        " on whole.cohort_month = sizes.cohort_month and whole.segment_name = 'all'"
-        " where sizes.customers <> whole.customers"
-    )
-    columns = ("cohort_month", "segment_name", "cohort_size", "period_number")
-    return QueryRule("segments_of_a_cohort_add_up_to_all", columns, query)
-
-
-def _nps_segments_rule() -> QueryRule:
-    query = (
-        "with counts as (select period_month, segment_name, sum(surveys_sent) as surveys_sent,"
-        " sum(responses) as responses from marts.agg_nps group by period_month, segment_name)"
-        " select counts.period_month || ' | ' || counts.segment_name from counts"
-        " inner join counts as whole"
-        " on whole.period_month = counts.period_month and whole.segment_name = 'all'"
-        " where counts.surveys_sent <> whole.surveys_sent or counts.responses <> whole.responses"
-    )
-    columns = ("period_month", "segment_name", "surveys_sent", "responses")
-    return QueryRule("segments_of_a_month_add_up_to_all", columns, query)
-
-
-def _nps_responses_rule() -> QueryRule:
-    query = (
-        "with counted as (select count(*) as surveys_sent,"
-        " count(*) filter (where is_newest_answer) as responses from marts.fct_nps_responses),"
-        " aggregated as (select coalesce(sum(surveys_sent), 0) as surveys_sent,"
-        " coalesce(sum(responses), 0) as responses from marts.agg_nps where segment_name = 'all')"
-        " select aggregated.surveys_sent || ' surveys, ' || aggregated.responses || ' responses'"
-        " from aggregated cross join counted"
-        " where aggregated.surveys_sent <> counted.surveys_sent"
-        " or aggregated.responses <> counted.responses"
-    )
-    requires = ("marts.fct_nps_responses.survey_id", "marts.fct_nps_responses.is_newest_answer")
-    columns = ("segment_name", "surveys_sent", "responses")
-    return QueryRule("every_survey_is_counted_once", columns, query, requires)
-
-
 BUCKETS: Final = (
     "staged_rows",
     "quarantined_rows",
@@ -282,7 +115,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         among("person_kind", ("customer", "guest", "visitor")),
         in_order("first_order_at", "last_order_at"),
         *not_negative("order_count"),
-        _persons_money_rule(),
+        persons_money_rule(),
     ),
     "marts.dim_promotions": (in_order("starts_at", "ends_at"),),
     "marts.fct_orders": (
@@ -314,27 +147,114 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         NET_REVENUE,
         *not_negative("quantity"),
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_order_items"),
-        _lines_rule(),
+        lines_rule(),
     ),
     "marts.fct_refunds": (
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_refunds"),
-        _refunds_rule(),
+        refunds_rule(),
     ),
     "marts.fct_sales_movements": (
         NET_SALES,
         NET_REVENUE,
         among("movement_kind", ("sale", "refund", "cancellation")),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_sales_movements"),
-        _movements_rule(),
+        movements_rule(),
     ),
     "marts.fct_deliveries": (
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_deliveries"),
         in_order("shipped_at", "delivered_at"),
     ),
-    "marts.fct_ad_spend": not_negative("spend", "impressions", "clicks"),
+    "marts.fct_ad_spend": (*not_negative("spend", "impressions", "clicks"), *given("spend")),
+    "marts.fct_sessions": (
+        *given("anonymous_id", "person_id", "channel_group", "is_final"),
+        in_order("started_at", "ended_at"),
+        *not_negative("duration_seconds", "page_view_count", "order_count"),
+        among("intent", ("research", "purchase", "support", "unknown")),
+        RowRule(
+            "page_views_are_among_the_events",
+            ("event_count", "page_view_count"),
+            "event_count is null or event_count < 1 or page_view_count > event_count",
+        ),
+        RowRule(
+            "orders_make_a_session_converted",
+            ("is_converted", "order_count", "order_id", "net_revenue"),
+            "is_converted is distinct from order_count > 0"
+            " or is_converted is distinct from (order_id is not null)"
+            " or (order_count = 0 and net_revenue <> 0)",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_sessions"),
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_sessions"),
+        session_orders_rule(),
+        overlap_rule(),
+    ),
+    "marts.fct_funnel_entries": (
+        *given("device_type", "channel_group", "is_converted", "is_mature"),
+        RowRule(
+            "furthest_step_is_a_step",
+            ("furthest_step",),
+            f"furthest_step is null or furthest_step not between 1 and {FUNNEL_STEPS[-1]}",
+        ),
+        steps_rule(),
+        open_steps_rule(),
+        funnel_end_rule(),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_funnel_entries"),
+        exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_funnel_entries"),
+    ),
+    "marts.agg_funnel_daily": (
+        *given("step_name"),
+        *not_negative("entered_mature", "reached_mature", "median_hours_from_previous"),
+        *between_0_and_1(
+            "conversion_rate_naive", "conversion_rate_mature", "rate_of_previous_step"
+        ),
+        RowRule(
+            "step_number_is_a_step",
+            ("step_number",),
+            f"step_number not between 1 and {FUNNEL_STEPS[-1]}",
+        ),
+        RowRule(
+            "counts_fit_into_each_other",
+            ("step_number", *FUNNEL_COUNTS),
+            "not coalesce(entered >= 1 and entered >= entered_mature and entered >= reached_open"
+            " and reached_open >= reached and reached >= reached_mature"
+            " and entered_mature >= reached_mature"
+            " and (step_number > 1 or (reached = entered and reached_mature = entered_mature)),"
+            " false)",
+        ),
+        RowRule(
+            "rates_are_of_their_counts",
+            (*FUNNEL_COUNTS[:-1], "conversion_rate_naive", "conversion_rate_mature"),
+            "abs(conversion_rate_naive - reached / entered) > 1e-9"
+            " or abs(conversion_rate_mature - reached_mature / nullif(entered_mature, 0)) > 1e-9"
+            " or (conversion_rate_mature is null) <> (entered_mature = 0)"
+            " or conversion_rate_naive is null",
+        ),
+        funnel_entries_rule(),
+        fewer_at_each_step_rule(),
+    ),
     "marts.fct_support_tickets": (
-        *not_negative("first_response_hours", "resolution_hours", "agent_minutes", "cost_to_serve"),
+        *given("created_at", "is_repeat_contact"),
+        in_order("created_at", "first_responded_at"),
+        in_order("created_at", "resolved_at"),
+        *not_negative(
+            "first_response_hours",
+            "resolution_hours",
+            "sla_hours",
+            "agent_minutes",
+            "cost_to_serve",
+        ),
         among("channel", ("chat", "email", "phone", "social", "other")),
+        RowRule(
+            "hours_are_known_when_their_end_is",
+            ("first_response_hours", "first_responded_at", "resolution_hours", "resolved_at"),
+            "(first_response_hours is null) <> (first_responded_at is null)"
+            " or (resolution_hours is null) <> (resolved_at is null)",
+        ),
+        RowRule(
+            "late_answers_breach_what_is_promised",
+            ("is_sla_breached", "sla_hours", "first_response_hours"),
+            "(is_sla_breached is null) <> (sla_hours is null)"
+            " or is_sla_breached <> (first_response_hours > sla_hours)",
+        ),
         RowRule(
             "satisfaction_is_from_1_to_5",
             ("satisfaction_score",),
@@ -348,7 +268,9 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_support_tickets"),
     ),
     "marts.fct_nps_responses": (
+        *given("sent_at", "is_mature", "is_newest_answer"),
         in_order("sent_at", "responded_at"),
+        among("survey_trigger", ("relationship", "post_purchase", "post_support", "other")),
         RowRule(
             "category_follows_from_the_score",
             ("category", "score"),
@@ -356,15 +278,38 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             " when score >= 7 then 'passive' when score >= 0 then 'detractor' end",
         ),
         RowRule("score_is_from_0_to_10", ("score",), "score not between 0 and 10"),
+        RowRule(
+            "only_answers_count_and_all_without_a_person",
+            ("is_newest_answer", "score", "person_id"),
+            "(is_newest_answer and score is null)"
+            " or (person_id is null and is_newest_answer <> (score is not null))",
+        ),
         *not_negative("days_since_last_ticket"),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_nps_responses"),
     ),
     "marts.agg_nps": (
-        *not_negative("promoters", "passives", "detractors"),
+        among("segment_name", NPS_SEGMENTS),
+        *not_negative("promoters", "passives", "detractors", "surveys_mature"),
         RowRule(
             "responses_are_promoters_passives_and_detractors",
             ("responses", "promoters", "passives", "detractors"),
             "responses is distinct from promoters + passives + detractors",
+        ),
+        RowRule(
+            "no_more_answers_than_surveys",
+            ("surveys_sent", "surveys_mature", "responses"),
+            "not coalesce(surveys_sent >= greatest(surveys_mature, responses, 1), false)",
+        ),
+        RowRule(
+            "rates_are_null_without_surveys_alone",
+            ("response_rate", "surveys_mature", "nps", "nps_low", "nps_high", "responses"),
+            "(response_rate is null) <> (surveys_mature = 0) or (nps is null) <> (responses = 0)"
+            " or (nps_low is null) <> (responses = 0) or (nps_high is null) <> (responses = 0)",
+        ),
+        RowRule(
+            "nps_is_promoters_less_detractors",
+            ("nps", "promoters", "detractors", "responses"),
+            "abs(nps - 100 * (promoters - detractors) / responses) > 1e-9",
         ),
         RowRule(
             "nps_is_from_minus_100_to_100",
@@ -372,8 +317,13 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "nps not between -100 and 100 or nps_low < -100 or nps_high > 100"
             " or nps_low > nps_high",
         ),
-        _nps_segments_rule(),
-        _nps_responses_rule(),
+        RowRule(
+            "standard_error_is_from_0_to_100",
+            ("nps_standard_error",),
+            "nps_standard_error not between 0 and 100",
+        ),
+        nps_segments_rule(),
+        nps_responses_rule(),
     ),
     "marts.fct_cohorts": (
         RowRule(
@@ -382,7 +332,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "active_customers > cohort_size",
         ),
         *not_negative("period_number", "active_customers", "orders"),
-        _segments_rule(),
+        segments_rule(),
     ),
     "quality.dq_row_counts": (
         RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),

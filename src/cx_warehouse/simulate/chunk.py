@@ -228,6 +228,12 @@ def _shown(  # noqa: PLR0913, PLR0917 - all that decides what an order shows
     return customer, np.where(shows_email, email_at(accounts, person, purchases.second), -1), device
 
 
+def account_at(accounts: Accounts, person: Ints, second: Ints) -> Ints:
+    """Return the number of the account that persons have at a time, or -1."""
+    created = accounts.created[person]
+    return np.where((created >= 0) & (created <= second), person, -1)
+
+
 def email_at(accounts: Accounts, person: Ints, second: Ints) -> Ints:
     """Return the number of the address that persons use at a time."""
     changed = accounts.email_changed[person]

@@ -156,16 +156,22 @@ def _by_word(numbers: Ints, kind: str, people: People) -> pa.Array:
     return words(texts, np.where(numbers < 0, -1, index))
 
 
+def shown_identifiers(chunk: Chunk) -> tuple[Ints, Ints]:
+    """Return the numbers of account and address that each event shows, or -1."""
+    people, rows, details = chunk.people, chunk.events, chunk.details
+    visit = rows.visit
+    login, person = details.login[visit], chunk.visits.person[visit]
+    is_in = (login == LOGGED_IN) | ((login >= LOGS_IN) & (rows.slot >= SLOT["login"]))
+    shows_email = (rows.slot == SLOT["shipping_entered"]) | (rows.slot == SLOT["newsletter_signup"])
+    shows_email &= people.has_consent[person]
+    return np.where(is_in, details.customer[visit], -1), np.where(shows_email, person, -1)
+
+
 def _who(chunk: Chunk) -> dict[str, pa.Array]:
     """Lay out who acts, on which device; an account shows from the login on."""
     world, people, visits, details = chunk.world, chunk.people, chunk.visits, chunk.details
-    rows = chunk.events
-    visit = rows.visit
-    login = details.login[visit]
-    is_in = (login == LOGGED_IN) | ((login >= LOGS_IN) & (rows.slot >= SLOT["login"]))
-    customer = np.where(is_in, details.customer[visit], -1)
-    shows_email = (rows.slot == SLOT["shipping_entered"]) | (rows.slot == SLOT["newsletter_signup"])
-    shows_email &= people.has_consent[visits.person[visit]]
+    visit = chunk.events.visit
+    customer, email = shown_identifiers(chunk)
     device = details.device[visit]
     browser = device_browser(world, people)
     agent = np.array([0, 1, 2, 0])[details.device_kind[visit]] * len(BROWSERS)
@@ -173,7 +179,7 @@ def _who(chunk: Chunk) -> dict[str, pa.Array]:
     return {
         "anonymous_id": words(device_words(people), device),
         "customer_id": _by_word(customer, "customer", people),
-        "email": _by_word(np.where(shows_email, visits.person[visit], -1), "email", people),
+        "email": _by_word(email, "email", people),
         "device_type": words(DEVICE_TYPES, details.device_kind[visit]),
         "browser": words(BROWSERS, known),
         "user_agent": words(USER_AGENTS, agent + known),

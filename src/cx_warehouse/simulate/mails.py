@@ -19,7 +19,7 @@ from cx_warehouse.simulate.arrays import (
     times,
     words,
 )
-from cx_warehouse.simulate.chunk import email_at
+from cx_warehouse.simulate.chunk import account_at, email_at
 from cx_warehouse.simulate.ids import SITE, customer_words, device_words
 from cx_warehouse.simulate.randomness import exponential_table, from_table
 from cx_warehouse.simulate.storefront import addresses, nightly
@@ -51,7 +51,7 @@ class Messages:
 
     Attributes
     ----------
-    clicked, device
+    clicked, device, visit
         Of a click that landed; `NEVER` and -1 without one.
     """
 
@@ -60,6 +60,7 @@ class Messages:
     sent: Ints
     clicked: Ints
     device: Ints
+    visit: Ints
 
     def take(self, index: Ints | Bools) -> Messages:
         """Pick messages."""
@@ -121,9 +122,8 @@ def _clicked(chunk: Chunk) -> Messages:
     cart = np.append(chunk.purchases.cart, -1)[order]
     reminder = np.append(chunk.carts.reminder_second, 0)[cart]
     sent = np.where(cart >= 0, reminder, sent)
-    found = Messages(
-        visits.person[visit], campaign, sent, landed - CLICK_BEFORE_VISIT, details.device[visit]
-    )
+    clicked, device = landed - CLICK_BEFORE_VISIT, details.device[visit]
+    found = Messages(visits.person[visit], campaign, sent, clicked, device, visit)
     # Several visits by one mailing are clicks on one message: the first one counts.
     pair = found.person * len(blast) + found.campaign
     index = np.lexsort((found.clicked, pair))
@@ -153,7 +153,12 @@ def _reminders(chunk: Chunk) -> Messages:
 def _silent(person: Ints, campaign: int | Ints, sent: Ints) -> Messages:
     none = np.full(len(person), -1)
     return Messages(
-        person, np.broadcast_to(campaign, person.shape), sent, np.full(len(person), NEVER), none
+        person,
+        np.broadcast_to(campaign, person.shape),
+        sent,
+        np.full(len(person), NEVER),
+        none,
+        none,
     )
 
 
@@ -209,8 +214,7 @@ def email_events_table(chunk: Chunk, messages: Messages) -> pa.Table:
     index = np.lexsort((kind, message, second))
     message, kind, second = message[index], kind[index], second[index]
     person = messages.person[message]
-    created = chunk.accounts.created[person]
-    customer = np.where((created >= 0) & (created <= second), person, -1)
+    customer = account_at(chunk.accounts, person, second)
     email = email_at(chunk.accounts, person, second)
     is_click = kind == CLICKED
     number = chunk.people.first_number

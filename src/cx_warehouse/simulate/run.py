@@ -109,7 +109,8 @@ class Simulation:
     def _chunk(self, number: int, customers: int, truth: TruthWriter) -> Ints:
         chunk = draw_chunk(self.world, number, customers)
         exposures, landing = draw_exposures(chunk), landing_seconds(chunk)
-        for name, table in chunk_truth(chunk, exposures, landing).items():
+        messages = draw_messages(chunk)
+        for name, table in chunk_truth(chunk, exposures, messages, landing).items():
             truth.append(name, table)
         tickets = draw_tickets(chunk)
         makers: dict[str, Callable[[], pa.Table]] = {
@@ -123,7 +124,7 @@ class Simulation:
             "support.tickets": lambda: tickets_table(chunk, tickets),
             "feedback.nps_surveys": lambda: surveys_table(chunk, tickets),
             "feedback.reviews": lambda: reviews_table(chunk),
-            "email.email_events": lambda: email_events_table(chunk, draw_messages(chunk)),
+            "email.email_events": lambda: email_events_table(chunk, messages),
             "marketing.referrals": lambda: referrals_table(chunk),
         }
         for name, make in makers.items():

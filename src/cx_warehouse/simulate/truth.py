@@ -19,7 +19,9 @@ from cx_warehouse.simulate.arrays import (
     values,
     words,
 )
+from cx_warehouse.simulate.chunk import account_at
 from cx_warehouse.simulate.details import SECOND_ACCOUNT
+from cx_warehouse.simulate.events import shown_identifiers
 from cx_warehouse.simulate.ids import cart_words, customer_words, device_words, email_words
 from cx_warehouse.simulate.marketing import VARIANTS
 from cx_warehouse.simulate.storefront import order_ids
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
 
     from cx_warehouse.simulate.chunk import Chunk
     from cx_warehouse.simulate.journeys import Chain
+    from cx_warehouse.simulate.mails import Messages
     from cx_warehouse.simulate.marketing import Exposures
     from cx_warehouse.simulate.world import World
 
 STAGES: Final = ("bounce", "browse", "cart", "checkout", "shipping", "payment", "order")
 BUYERS: Final = ("online_only", "omnichannel", "store_only", "marketplace")
+EVIDENCE: Final = ("login", "order", "email_click")
+IDENTIFIER_KINDS: Final = ("customer_id", "email")
 ACCOUNT_KINDS: Final = ("account", "guest", "guest_then_account")
 CHANNEL_NAMES: Final = tuple(channel.name for channel in planted.CHANNELS)
 
@@ -49,19 +54,22 @@ def visit_ids(chunk: Chunk, visit: Ints) -> pa.Array:
     return identifiers("V", chunk.people.first_number + np.maximum(visit, 0), visit < 0)
 
 
-def chunk_truth(chunk: Chunk, exposures: Exposures, landing: Ints) -> dict[str, pa.Table]:
+def chunk_truth(
+    chunk: Chunk, exposures: Exposures, messages: Messages, landing: Ints
+) -> dict[str, pa.Table]:
     """Return the truth of a chunk by table.
 
     Parameters
     ----------
-    chunk, exposures
-        The chunk and its exposures.
+    chunk, exposures, messages
+        The chunk with its exposures and e-mails.
     landing
         Shape (visits,): second in which each visit began.
     """
     return {
         "persons": _persons(chunk),
         "identities": _identities(chunk),
+        "sightings": _sightings(chunk, messages),
         "orders": _orders(chunk),
         "visits": _visits(chunk, landing),
         "events": _events(chunk),
@@ -152,11 +160,56 @@ def _identities(chunk: Chunk) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _orders(chunk: Chunk) -> pa.Table:
-    purchases, count = chunk.purchases, len(chunk.purchases)
-    visit = np.full(count, -1)
+def _sightings(chunk: Chunk, messages: Messages) -> pa.Table:
+    """Return what showed on a device who used it, by visit, evidence and kind of identifier."""
+    orders, visits, start = np.arange(len(chunk.purchases)), chunk.visits, chunk.start
+    clicks = np.flatnonzero((messages.clicked >= 0) & (messages.clicked < chunk.world.seconds))
+    reader, clicked = messages.person[clicks], messages.clicked[clicks]
+    customer, email = shown_identifiers(chunk)
+    account = account_at(chunk.accounts, reader, clicked)
+    parts = (
+        (chunk.events.visit, customer, email, chunk.events.milli),
+        (
+            visits_of_orders(chunk)[orders],
+            np.where(chunk.order_device >= 0, chunk.order_customer, -1),
+            np.where(chunk.order_device >= 0, chunk.order_email, -1),
+            chunk.purchases.second * 1000,
+        ),
+        (messages.visit[clicks], account, reader, clicked * 1000),
+    )
+    evidence = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+    visit, customer, email, milli = (np.concatenate(column) for column in zip(*parts, strict=True))
+    is_seen = ((customer >= 0) | (email >= 0)) & (np.append(chunk.details.device, -1)[visit] >= 0)
+    kind = np.where(customer >= 0, 0, 1)
+    group = (visit * len(EVIDENCE) + evidence) * len(IDENTIFIER_KINDS) + kind
+    index = np.flatnonzero(is_seen)
+    index = index[np.lexsort((milli[index], group[index]))]
+    first = np.flatnonzero(np.diff(group[index], prepend=-1))
+    last = np.append(first[1:], len(index)) - 1
+    since, until = index[first], index[last[: len(first)]]
+    return pa.table(
+        {
+            "person_id": person_ids(chunk, visits.person[visit[since]]),
+            "anonymous_id": words(device_words(chunk.people), chunk.details.device[visit[since]]),
+            "visit_id": visit_ids(chunk, visit[since]),
+            "evidence": words(EVIDENCE, evidence[since]),
+            "identifier_kind": words(IDENTIFIER_KINDS, kind[since]),
+            "first_seen_at": milli_times(milli[since], start),
+            "last_seen_at": milli_times(milli[until], start),
+        }
+    )
+
+
+def visits_of_orders(chunk: Chunk) -> Ints:
+    """Return the visit in which each order was placed, or -1."""
+    visit = np.full(len(chunk.purchases), -1)
     at = np.flatnonzero(chunk.visits.order >= 0)
     visit[chunk.visits.order[at]] = at
+    return visit
+
+
+def _orders(chunk: Chunk) -> pa.Table:
+    purchases, count = chunk.purchases, len(chunk.purchases)
     names = [f"promo-{p.code.lower()}" for p in chunk.world.promotions]
     names += [f"promo-{code.lower()}" for code, _, _, _ in planted.STANDING_PROMOTIONS]
     experiments = [plan.experiment_id for plan in chunk.world.experiments] or [""]
@@ -166,7 +219,7 @@ def _orders(chunk: Chunk) -> pa.Table:
             "person_id": person_ids(chunk, purchases.person),
             "ordered_at": times(purchases.second, chunk.start),
             "process_ordinal": values(purchases.ordinal + 1, purchases.ordinal < 0),
-            "visit_id": visit_ids(chunk, visit),
+            "visit_id": visit_ids(chunk, visits_of_orders(chunk)),
             "promotion_id": words(names, purchases.promotion),
             "is_caused_by_promotion": values(purchases.is_caused),
             "is_caused_by_reminder": values(_caused_by_reminder(chunk)),

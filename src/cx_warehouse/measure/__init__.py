@@ -1,0 +1,1 @@
+"""What was built against the planted truth of a simulated lake."""

@@ -1,0 +1,363 @@
+"""A lake that lacks a table, or a whole source, builds; what hangs on it is empty, the rest stays.
+
+A simulated lake with all sources is built once. Then each table is taken away, and what reads it
+is built again on a copy of that build, data tests included. `as_of` is stated, so models that read
+the table only through `int_settings` need not be built again; its row is looked at instead.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from conftest import PROJECT
+from cx_warehouse.contract import raw_tables
+from cx_warehouse.quality.marts_suites import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from conftest import SimulatedShop
+
+TABLES = {f"{table.source}.{table.name}" for table in raw_tables()}
+SETTINGS = "model.cx_warehouse.int_settings"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What becomes of the marts without a table; whatever is not named stays as it was.
+
+    Attributes
+    ----------
+    empty
+        Marts without a row.
+    null, zero
+        Columns, as mart.column, that are null or 0 in each row.
+    changed
+        By mart, columns that may differ; `rows` where rows may come and go.
+    """
+
+    empty: str = ""
+    null: str = ""
+    zero: str = ""
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+    def may_change(self) -> dict[str, set[str]]:
+        found = {mart: set(columns.split()) for mart, columns in self.changed.items()}
+        for name in f"{self.null} {self.zero}".split():
+            mart, _, column = name.partition(".")
+            found.setdefault(mart, set()).add(column)
+        return found
+
+    def __add__(self, other: Effect) -> Effect:
+        marts = {**self.changed, **other.changed}
+        return Effect(
+            *(f"{getattr(self, n)} {getattr(other, n)}" for n in ("empty", "null", "zero")),
+            {m: f"{self.changed.get(m, '')} {other.changed.get(m, '')}" for m in marts},
+        )
+
+
+# Another table may be the only one that knows an identifier of a person, or a person at all.
+IDENTIFIERS = {"dim_identity_links": "rows valid_from valid_to"}
+COHORT_COUNTS = "cohort_size active_customers retention_rate orders net_revenue"
+COHORT_MARGINS = "contribution_margin cumulative_margin_per_customer cost_known_share"
+NPS = "surveys_sent surveys_mature responses response_rate promoters passives detractors"
+NPS += " nps nps_standard_error nps_low nps_high"
+FUNNEL = "rows entered entered_mature reached reached_mature reached_open conversion_rate_naive"
+FUNNEL += " conversion_rate_mature rate_of_previous_step median_hours_from_previous"
+ENTRIES = "rows furthest_step " + " ".join(f"step_{n}_at step_{n}_open_at" for n in range(2, 5))
+COSTS = "cost_of_goods contribution_margin cost_quality"
+WITHOUT = {
+    # lines carry the costs and categories
+    "storefront.order_items": Effect(
+        empty="fct_order_items",
+        null="fct_orders.item_count fct_orders.cost_of_goods fct_orders.contribution_margin"
+        " fct_sales_movements.cost_of_goods fct_sales_movements.contribution_margin"
+        " fct_cohorts.cumulative_margin_per_customer",
+        changed={
+            "fct_orders": "cost_quality",
+            "fct_sales_movements": "cost_quality",
+            "dim_persons": "contribution_margin cost_known_share",
+            "fct_cohorts": f"rows {COHORT_MARGINS}",
+        },
+    ),
+    # accounts tie addresses to people: without them some are two
+    "storefront.customers": Effect(
+        changed={
+            "dim_identity_links": "rows person_id valid_from valid_to",
+            "dim_persons": "rows customer_ids first_seen_at first_order_at last_order_at"
+            " order_count net_revenue contribution_margin cost_known_share acquisition_channel"
+            " acquisition_promotion_id is_promo_acquired sales_channels latest_nps_score"
+            " email_hash",
+            "fct_orders": "person_id person_order_number is_first_order days_since_previous_order",
+            "fct_sales_movements": "person_id",
+            "fct_sessions": "person_id",
+            "fct_support_tickets": "person_id is_repeat_contact",
+            "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
+            "agg_nps": f"rows {NPS}",
+            "fct_cohorts": f"rows {COHORT_COUNTS} {COHORT_MARGINS}",
+            "fct_funnel_entries": ENTRIES,
+            "agg_funnel_daily": FUNNEL,
+        }
+    ),
+    # the simulated lines carry their costs, but for a few
+    "storefront.products": Effect(
+        empty="dim_products",
+        changed={
+            "fct_order_items": COSTS,
+            "fct_orders": COSTS,
+            "fct_sales_movements": COSTS,
+            "dim_persons": "contribution_margin cost_known_share",
+            "fct_cohorts": f"rows {COHORT_MARGINS}",
+        },
+    ),
+    "storefront.refunds": Effect(
+        empty="fct_refunds",
+        zero="fct_orders.refund_amount fct_order_items.refund_amount"
+        " fct_order_items.returned_quantity fct_sales_movements.refund_amount",
+        changed={
+            "fct_orders": "net_revenue cost_of_goods contribution_margin",
+            "fct_order_items": "net_revenue cost_of_goods contribution_margin",
+            "fct_sales_movements": "rows net_revenue cost_of_goods contribution_margin",
+            "fct_sessions": "net_revenue",
+            "dim_persons": "net_revenue contribution_margin",
+            "fct_cohorts": "net_revenue contribution_margin cumulative_margin_per_customer",
+        },
+    ),
+    "storefront.deliveries": Effect(empty="fct_deliveries"),
+    # what is left tells a promotion by its discount
+    "storefront.promotions": Effect(
+        empty="dim_promotions",
+        null="fct_orders.promotion_id dim_persons.acquisition_promotion_id",
+        changed={
+            "fct_orders": "is_promo_order",
+            "dim_persons": "is_promo_acquired",
+            "fct_cohorts": f"rows {COHORT_COUNTS} {COHORT_MARGINS}",
+        },
+    ),
+    # orders come in one currency, some ads are paid in another
+    "storefront.exchange_rates": Effect(
+        changed={
+            "fct_ad_spend": "rows spend",
+            "dq_quarantined_rows": "rows",
+            "dq_row_counts": "staged_rows quarantined_rows",
+        }
+    ),
+    "web.events": Effect(
+        empty="fct_sessions fct_funnel_entries agg_funnel_daily",
+        null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel",
+        changed={
+            **IDENTIFIERS,
+            "dim_persons": "rows first_seen_at",
+            "agg_nps": f"rows {NPS}",
+            "fct_cohorts": "rows",
+        },
+    ),
+    "experiments.experiments": Effect(),
+    "experiments.exposures": Effect(changed=IDENTIFIERS),
+    "support.tickets": Effect(
+        empty="fct_support_tickets",
+        null="fct_nps_responses.days_since_last_ticket",
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+    ),
+    "feedback.nps_surveys": Effect(
+        empty="fct_nps_responses agg_nps",
+        null="dim_persons.latest_nps_score",
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+    ),
+    "feedback.reviews": Effect(
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+    ),
+    "email.campaigns": Effect(),
+    # a click tells whose the device is
+    "email.email_events": Effect(
+        changed={
+            **IDENTIFIERS,
+            "dim_persons": "rows first_seen_at email_hash",
+            "fct_sessions": "person_id",
+            "fct_funnel_entries": ENTRIES,
+            "agg_funnel_daily": FUNNEL,
+        }
+    ),
+    "marketing.ad_spend": Effect(empty="fct_ad_spend"),
+    "marketing.referrals": Effect(
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+    ),
+}
+# A source of one table is its table.
+SOURCES = {
+    source: sorted(table for table in WITHOUT if table.startswith(f"{source}."))
+    for source in ("experiments", "feedback", "email", "marketing")
+}
+CASES: dict[str, list[str]] = {**{table: [table] for table in WITHOUT}, **SOURCES}
+
+
+def test_every_table_and_source_that_may_be_absent_has_a_case() -> None:
+    assert set(WITHOUT) == TABLES - {"storefront.orders"}
+    sources = [table.partition(".")[0] for table in TABLES]
+    several = {source for source in sources if sources.count(source) > 1}
+    assert set(SOURCES) == several - {"storefront"}
+
+
+class Project:
+    """The project, parsed once, to build parts of it in this process."""
+
+    def __init__(self, as_of: str, folder: Path) -> None:
+        self.options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+        self.options += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
+        self.options += ["--no-write-json", "--vars", json.dumps({"as_of": as_of})]
+        parsed = dbtRunner().invoke(["parse", *self.options])
+        assert parsed.success, parsed.exception
+        self.manifest: Any = parsed.result
+
+    def readers(self, tables: Iterable[str]) -> list[str]:
+        """Return models and data tests that read tables otherwise than through the settings."""
+        nodes = self.manifest.nodes
+        # of what the settings tell, only the days of the data depend on other tables than orders
+        below_settings = [
+            name
+            for name in self.manifest.child_map[SETTINGS]
+            if name in nodes and "happened_at" in nodes[name].raw_code
+        ]
+        todo, found = [f"source.cx_warehouse.{table}" for table in tables], set()
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                children = self.manifest.child_map.get(name, [])
+                todo += below_settings if name == SETTINGS else children
+        kinds = ("model.", "test.")
+        return [".".join(nodes[name].fqn) for name in sorted(found) if name.startswith(kinds)]
+
+    def build(self, tables: Iterable[str]) -> None:
+        command = ["build", *self.options, "--exclude-resource-type", "unit_test"]
+        outcome = dbtRunner(manifest=self.manifest).invoke(
+            [*command, "--select", *self.readers(tables)]
+        )
+        # the connection would outlive the run, with the lake of this case
+        DuckDBConnectionManager.close_all_connections()
+        assert outcome.exception is None
+        failed = [r for r in outcome.result.results if r.status not in {"success", "pass"}]
+        assert not failed, [(result.node.name, result.message) for result in failed]
+
+
+@pytest.fixture(scope="module")
+def project(
+    simulated: SimulatedShop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterable[Project]:
+    [(as_of,)] = simulated.warehouse.query("select as_of::varchar from quality.dq_builds")
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CX_RAW_PATH", str(simulated.lake))
+        patch.setenv("CX_WAREHOUSE_DIR", str(folder / "warehouse"))
+        yield Project(as_of, folder)
+
+
+def lake_without(lake: Path, tables: Iterable[str], folder: Path) -> Path:
+    for table in lake.glob("*/*"):
+        if f"{table.parent.name}.{table.name}" not in tables:
+            (folder / table.parent.name).mkdir(parents=True, exist_ok=True)
+            (folder / table.parent.name / table.name).symlink_to(table)
+    return folder
+
+
+class Comparison:
+    """The full build as `whole`, the other as `part`."""
+
+    def __init__(self, whole: Path, part: Path) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute(f"attach '{whole}' as whole (read_only)")
+        self.connection.execute(f"attach '{part}' as part (read_only)")
+
+    def value(self, sql: str) -> Any:
+        return self.connection.execute(sql).fetchall()[0][0]
+
+    def columns(self) -> dict[str, list[str]]:
+        return dict(
+            self.connection.execute(
+                "select schema_name || '.' || table_name, list(column_name order by column_index)"
+                " from duckdb_columns() where database_name = 'whole'"
+                " and schema_name in ('marts', 'quality') and table_name <> 'dq_builds'"
+                " group by all order by all"
+            ).fetchall()
+        )
+
+    def differences(self, table: str, columns: list[str], kept: str) -> set[str]:
+        """Return the columns whose values differ in rows of one key, and `rows` if keys do."""
+        same = " and ".join(f'old."{key}" is not distinct from new."{key}"' for key in KEYS[table])
+        old, new = (f"(from {file}.{table} where {kept})" for file in ("whole", "part"))
+        counts = ", ".join(
+            f'count(*) filter (where old."{name}" is distinct from new."{name}")'
+            for name in columns
+        )
+        counted = self.connection.execute(
+            f"select count(*), {counts} from {old} as old inner join {new} as new on {same}"
+        ).fetchall()[0]
+        found = {name for name, count in zip(columns, counted[1:], strict=True) if count}
+        sizes = {self.value(f"select count(*) from {side}") for side in (old, new)}
+        return found | (set() if sizes == {counted[0]} else {"rows"})
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_a_table_only_what_hangs_on_it_is_empty(
+    case: str,
+    simulated: SimulatedShop,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = CASES[case]
+    effect = reduce(Effect.__add__, (WITHOUT[table] for table in absent), Effect())
+    monkeypatch.setenv("CX_RAW_PATH", str(lake_without(simulated.lake, absent, tmp_path / "lake")))
+    monkeypatch.setenv("CX_WAREHOUSE_DIR", str(tmp_path))
+    part = tmp_path / "build.duckdb"
+    shutil.copy(simulated.warehouse.path, part)
+    project.build(absent)
+    comparison = Comparison(simulated.warehouse.path, part)
+    try:
+        assert_effect(comparison, absent, effect)
+    finally:
+        comparison.connection.close()
+        part.unlink()
+
+
+def assert_effect(comparison: Comparison, absent: list[str], effect: Effect) -> None:
+    settings = "select (as_of, base_currency)::varchar from {}.intermediate.int_settings"
+    assert comparison.value(settings.format("part")) == comparison.value(settings.format("whole"))
+    names = ", ".join(f"'{table}'" for table in absent)
+    is_absent = f"source_name || '.' || table_name in ({names})"
+    may_change = effect.may_change()
+    found = {}
+    for table, columns in comparison.columns().items():
+        schema, _, mart = table.partition(".")
+        assert comparison.value(f"select count(*) from whole.{table}"), f"{mart} has no row at all"
+        rows = comparison.value(f"select count(*) from part.{table}")
+        if schema == "marts":
+            assert (rows == 0) == (mart in effect.empty.split()), f"{mart} has {rows} rows"
+        kept = f"not ({is_absent})" if schema == "quality" else "true"
+        if rows:
+            found[mart] = comparison.differences(table, columns, kept) - may_change.get(mart, set())
+    assert {mart: names for mart, names in found.items() if names} == {}
+    assert (
+        comparison.value(f"select sum(raw_rows) from part.quality.dq_row_counts where {is_absent}")
+        == 0
+    )
+    for table in ("dq_quarantined_rows", "dq_schema_drift"):
+        assert not comparison.value(f"select count(*) from part.quality.{table} where {is_absent}")
+    for name in effect.null.split():
+        mart, _, column = name.partition(".")
+        assert comparison.value(f"select count({column}) from whole.marts.{mart}"), name
+        assert not comparison.value(f"select count({column}) from part.marts.{mart}"), name
+    for name in effect.zero.split():
+        mart, _, column = name.partition(".")
+        assert comparison.value(f"select sum({column}) from whole.marts.{mart}"), name
+        assert comparison.value(f"select max(abs({column})) from part.marts.{mart}") == 0, name
