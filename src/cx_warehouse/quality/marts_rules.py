@@ -299,7 +299,7 @@ def funnel_end_rule() -> QueryRule:
         " select entries.funnel_name || ' | ' || entries.person_id || ' | ' || entries.entered_at"
         " from marts.fct_funnel_entries as entries"
         " left join funnels on funnels.funnel_name = entries.funnel_name"
-        " where entries.is_converted is distinct from entries.furthest_step = funnels.step_count"
+        " where entries.is_converted is distinct from (entries.furthest_step = funnels.step_count)"
     )
     columns = ("funnel_name", "person_id", "entered_at", "is_converted", "furthest_step")
     requires = ("marts.agg_funnel_daily.funnel_name", "marts.agg_funnel_daily.step_number")

@@ -178,7 +178,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         RowRule(
             "orders_make_a_session_converted",
             ("is_converted", "order_count", "order_id", "net_revenue"),
-            "is_converted is distinct from order_count > 0"
+            "is_converted is distinct from (order_count > 0)"
             " or is_converted is distinct from (order_id is not null)"
             " or (order_count = 0 and net_revenue <> 0)",
         ),

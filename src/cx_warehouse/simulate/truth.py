@@ -162,7 +162,7 @@ def _identities(chunk: Chunk) -> pa.Table:
 
 def _sightings(chunk: Chunk, messages: Messages) -> pa.Table:
     """Return what showed on a device who used it, by visit, evidence and kind of identifier."""
-    orders, visits, start = np.arange(len(chunk.purchases)), chunk.visits, chunk.start
+    visits, start = chunk.visits, chunk.start
     clicks = np.flatnonzero((messages.clicked >= 0) & (messages.clicked < chunk.world.seconds))
     reader, clicked = messages.person[clicks], messages.clicked[clicks]
     customer, email = shown_identifiers(chunk)
@@ -170,7 +170,7 @@ def _sightings(chunk: Chunk, messages: Messages) -> pa.Table:
     parts = (
         (chunk.events.visit, customer, email, chunk.events.milli),
         (
-            visits_of_orders(chunk)[orders],
+            visits_of_orders(chunk),
             np.where(chunk.order_device >= 0, chunk.order_customer, -1),
             np.where(chunk.order_device >= 0, chunk.order_email, -1),
             chunk.purchases.second * 1000,
