@@ -45,7 +45,7 @@ periods as (
 
 ),
 
--- person and month first, so that segments join few rows; orders of both in one row alone
+-- person and month first, so that segments join few rows; one row holds all the orders
 person_months as (
 
     select
