@@ -1,8 +1,9 @@
 -- What does support cost per order, and what does it do to the score? By what customers
 -- lived through: no ticket, tickets that went well, tickets that did not (answered too
 -- late, reopened or asked again). Orders go by the tickets that name them; answers by
--- the person's tickets in the days before. This is association: whoever had trouble
--- with support mostly had trouble with the order first.
+-- the person's tickets in the days before. Tickets of no order, or of a cancelled one,
+-- cost as well: cost_per_order_of_all holds them. This is association: whoever had
+-- trouble with support mostly had trouble with the order first.
 {% set days_before_answer = 60 %}
 
 with experiences as (
@@ -18,6 +19,10 @@ with experiences as (
     select
         2 as trouble,
         'tickets that did not' as support_experience
+    union all
+    select
+        3 as trouble,
+        'tickets of no order' as support_experience
 
 ),
 
@@ -75,10 +80,19 @@ order_costs as (
         count(*) as orders,
         coalesce(sum(order_tickets.tickets), 0) as tickets,
         coalesce(sum(order_tickets.costed_tickets), 0) as costed_tickets,
-        coalesce(sum(order_tickets.cost_to_serve), 0) as cost_to_serve
+        sum(order_tickets.cost_to_serve) as cost_to_serve
     from orders
     left join order_tickets on orders.order_id = order_tickets.order_id
     group by all
+    union all
+    select
+        3 as trouble,
+        0 as orders,
+        count(*) as tickets,
+        count(tickets.cost_to_serve) as costed_tickets,
+        sum(tickets.cost_to_serve) as cost_to_serve
+    from tickets
+    anti join orders on tickets.order_id = orders.order_id
 
 ),
 
@@ -119,9 +133,14 @@ final as (
         coalesce(order_costs.orders, 0) as orders,
         coalesce(order_costs.tickets, 0) as tickets,
         order_costs.tickets - order_costs.costed_tickets as tickets_of_unknown_cost,
-        order_costs.cost_to_serve,
-        cast(order_costs.cost_to_serve as double) / order_costs.orders
-            as cost_per_order,
+        case
+            when coalesce(order_costs.tickets, 0) = 0 then 0
+            else order_costs.cost_to_serve
+        end as cost_to_serve,
+        case
+            when order_costs.tickets = 0 then 0
+            else cast(order_costs.cost_to_serve as double)
+        end / nullif(order_costs.orders, 0) as cost_per_order,
         sum(cast(order_costs.cost_to_serve as double)) over ()
         / sum(order_costs.orders) over () as cost_per_order_of_all,
         coalesce(scores.answers, 0) as answers,

@@ -199,6 +199,12 @@
     ))
 {%- endmacro %}
 
+{#- Seconds between two timestamps, fractions included. -#}
+{% macro seconds_between(start, end) %}{{ return(adapter.dispatch('seconds_between')(start, end)) }}{% endmacro %}
+{% macro duckdb__seconds_between(start, end) -%}
+    date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0
+{%- endmacro %}
+
 {#- Clock hours between two timestamps, fractions included. -#}
 {% macro hours_between(start, end) %}{{ return(adapter.dispatch('hours_between')(start, end)) }}{% endmacro %}
 {% macro duckdb__hours_between(start, end) -%}

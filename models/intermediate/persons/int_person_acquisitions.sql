@@ -30,8 +30,8 @@ channels as (
 
 web as (
 
-    select count(*) > 0 as has_sessions
-    from channels
+    select min(started_at) as first_session_at
+    from sessions
 
 ),
 
@@ -99,10 +99,11 @@ final as (
         first_orders.country,
         ranked_lines.category as first_category,
         case
-            when not web.has_sessions then null
+            when web.first_session_at is null then null
             when first_orders.sales_channel in ('store', 'marketplace', 'phone')
                 then first_orders.sales_channel
-            else coalesce(sources.channel_group, 'direct')
+            when sources.channel_group is not null then sources.channel_group
+            when first_orders.ordered_at >= web.first_session_at then 'direct'
         end as acquisition_channel,
         first_orders.promotion_id as acquisition_promotion_id,
         first_orders.is_promo_order as is_promo_acquired

@@ -1,5 +1,6 @@
 {% set utm_columns = ['utm_source', 'utm_medium', 'utm_campaign'] %}
-{% set click_parameters = ['gclid', 'gbraid', 'wbraid', 'dclid', 'msclkid', 'ttclid'] %}
+{% set click_parameters = ['gclid', 'gbraid', 'wbraid', 'dclid'] %}
+{% set click_sources = {'msclkid': 'bing', 'ttclid': 'tiktok'} %}
 
 with sessions as (
 
@@ -34,29 +35,46 @@ first_events as (
         {% endfor -%}
         {{ url_host('events.page_url') }} as page_host,
         {{ url_host('events.referrer_url') }} as referrer_host,
-        events.click_id is not null
-        or coalesce({{ matches_pattern(
-            'events.page_url', "'[?&](" ~ click_parameters | join('|') ~ ")='"
-        ) }}, false) as has_click_id
+        case
+            {% for name, click_source in click_sources.items() -%}
+            when {{ matches_pattern('events.page_url', "'[?&]" ~ name ~ "='") }}
+                then '{{ click_source }}'
+            {% endfor -%}
+            when
+                events.click_id is not null
+                or {{ matches_pattern(
+                    'events.page_url', "'[?&](" ~ click_parameters | join('|') ~ ")='"
+                ) }}
+                then '{{ var('click_id_source') }}'
+        end as click_source
     from sessions
     inner join events on sessions.first_event_id = events.event_id
 
 ),
 
--- a page of the shop itself is no referrer
+own_hosts as (
+
+    select distinct page_host as own_host
+    from first_events
+    where page_host is not null
+
+),
+
+-- a page of the shop itself, under whichever of its names, is no referrer
 referred as (
 
     select
-        *,
+        first_events.*,
         case
             when
-                referrer_host = page_host
-                or referrer_host like '%.' || page_host
-                or page_host like '%.' || referrer_host
+                own_hosts.own_host is not null
+                or first_events.referrer_host like '%.' || first_events.page_host
+                or first_events.page_host like '%.' || first_events.referrer_host
                 then null
-            else referrer_host
+            else first_events.referrer_host
         end as outside_host
     from first_events
+    left join own_hosts on first_events.referrer_host = own_hosts.own_host
 
 ),
 
@@ -75,7 +93,7 @@ final as (
         lower(coalesce(
             utm_source,
             outside_host,
-            case when has_click_id then '{{ var('click_id_source') }}' end,
+            click_source,
             case
                 when utm_medium is not null or utm_campaign is not null
                     then '(not set)'
@@ -84,7 +102,7 @@ final as (
         )) as traffic_source,
         lower(coalesce(
             utm_medium,
-            case when has_click_id then 'cpc' end,
+            case when click_source is not null then 'cpc' end,
             case
                 when utm_source is not null or utm_campaign is not null
                     then '(not set)'

@@ -55,9 +55,9 @@ final as (
         owned.person_id,
         sessions.started_at,
         sessions.ended_at,
-        cast(floor({{ dbt.datediff(
-            'sessions.started_at', 'sessions.ended_at', 'millisecond'
-        ) }} / 1000) as integer) as duration_seconds,
+        cast(floor({{ seconds_between(
+            'sessions.started_at', 'sessions.ended_at'
+        ) }}) as integer) as duration_seconds,
         cast(sessions.event_count as integer) as event_count,
         cast(sessions.page_view_count as integer) as page_view_count,
         sessions.landing_page,

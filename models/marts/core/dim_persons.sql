@@ -124,7 +124,10 @@ sales as (
         count(*) as order_count,
         sum(net_revenue) as net_revenue,
         sum(contribution_margin) as known_margin,
-        {{ cost_known_share() }} as cost_known_share,
+        {{ cost_known_share(
+            "sum(case when cost_quality <> 'unknown' then net_sales else 0 end)",
+            'sum(net_sales)'
+        ) }} as cost_known_share,
         bool_and(cost_quality <> 'unknown') as is_cost_known,
         bool_or(sales_channel = 'store') as has_store_orders,
         bool_or(sales_channel <> 'store') as has_other_orders

@@ -115,8 +115,8 @@ dense as (
         coalesce(activity.net_revenue, 0) as net_revenue,
         coalesce(activity.known_margin, 0) as known_margin,
         coalesce(activity.is_cost_known, true) as is_cost_known,
-        cast(activity.cost_known_sales as double)
-        / nullif(cast(activity.net_sales as double), 0) as cost_known_share
+        {{ cost_known_share('activity.cost_known_sales', 'activity.net_sales') }}
+            as cost_known_share
     from periods
     left join activity
         on
