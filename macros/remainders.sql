@@ -7,7 +7,7 @@ gaps as (
     select
         order_id
         {%- for part, (amount, weight) in parts.items() %},
-        max({{ amount }}) - sum({{ part }}) as {{ part }}
+        cast(max({{ amount }}) - sum({{ part }}) as decimal(18, 2)) as {{ part }}
         {%- endfor %}
     from {{ relation }}
     group by order_id

@@ -32,10 +32,10 @@ order_refunds as (
 
     select
         order_id,
-        sum(
+        cast(sum(
             refunded_shipping
             + case when refunded_item_id is null then refunded_goods else 0 end
-        ) as spread_refund
+        ) as decimal(18, 2)) as spread_refund
     from refunds
     group by order_id
 

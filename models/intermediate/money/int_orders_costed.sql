@@ -28,8 +28,9 @@ line_costs as (
 
     select
         order_id,
-        sum(quantity) as item_count,
-        sum({{ to_cents('line_cost') }}) as sold_cost,
+        -- a wide decimal would take long to round
+        cast(sum(quantity) as decimal(18, 6)) as item_count,
+        cast(sum({{ to_cents('line_cost') }}) as decimal(18, 2)) as sold_cost,
         bool_and(cost_quality <> 'unknown') as is_known,
         bool_or(cost_quality = 'assumed') as is_assumed
     from order_items

@@ -14,9 +14,9 @@ returned as (
 
     select
         order_item_id,
-        sum(refunded_goods) as refunded_goods,
+        cast(sum(refunded_goods) as decimal(18, 2)) as refunded_goods,
         sum(returned_quantity) as returned_quantity,
-        sum(restocked_cost) as restocked_cost
+        cast(sum(restocked_cost) as decimal(18, 2)) as restocked_cost
     from refund_lines
     group by order_item_id
 

@@ -26,7 +26,7 @@ refund_costs as (
 
     select
         refund_id,
-        sum(restocked_cost) as restocked_cost
+        cast(sum(restocked_cost) as decimal(18, 2)) as restocked_cost
     from {{ ref('int_refund_lines') }}
     group by refund_id
 
@@ -95,7 +95,7 @@ cancellations as (
         'cancellation' as movement_kind,
         moved.order_id as moved_by,
         {% for column in money_parts() -%}
-        -sum(moved.{{ column }}) as {{ column }},
+        cast(-sum(moved.{{ column }}) as decimal(18, 2)) as {{ column }},
         {% endfor -%}
         max(orders.cancellation_at) as moved_at
     from moved
