@@ -69,9 +69,9 @@ FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build increme
 @app.command()
 def build(variables: Variables = "", *, full_refresh: FullRefresh = False) -> None:
     """Run the whole chain: raw gate, dbt build, marts gate, publish."""
-    from rich.console import Console  # noqa: PLC0415 - imported when needed: it is slow
+    from rich.console import Console
 
-    from cx_warehouse.build import build as run  # noqa: PLC0415
+    from cx_warehouse.build import build as run
 
     parsed = parse_variables(variables)
     settings = read_settings()
@@ -81,7 +81,7 @@ def build(variables: Variables = "", *, full_refresh: FullRefresh = False) -> No
 @check_app.command("raw")
 def check_raw_command(variables: Variables = "") -> None:
     """Check the raw lake: unreadable files, missing columns, no orders."""
-    from cx_warehouse.quality.gates import check_raw  # noqa: PLC0415
+    from cx_warehouse.quality.gates import check_raw
 
     parsed = parse_variables(variables)
     settings = read_settings()
@@ -91,7 +91,7 @@ def check_raw_command(variables: Variables = "") -> None:
 @check_app.command("marts")
 def check_marts_command(variables: Variables = "") -> None:
     """Check the built marts: keys, rates, sums, and how much is in quarantine."""
-    from cx_warehouse.quality.gates import check_marts  # noqa: PLC0415
+    from cx_warehouse.quality.gates import check_marts
 
     parsed = parse_variables(variables)
     settings = read_settings()
@@ -101,7 +101,7 @@ def check_marts_command(variables: Variables = "") -> None:
 @app.command()
 def publish() -> None:
     """Publish the build that both gates have passed."""
-    from cx_warehouse.publish import publish as run  # noqa: PLC0415
+    from cx_warehouse.publish import publish as run
 
     settings = read_settings()
     publication = run(settings)
@@ -123,8 +123,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     plain: Plain = False,
 ) -> None:
     """Write the raw lake of an invented shop to OUT/lake, and the truth about it to OUT/truth."""
-    from cx_warehouse.simulate import Config, parse_dirt  # noqa: PLC0415
-    from cx_warehouse.simulate.progress import simulate_and_tell  # noqa: PLC0415
+    from cx_warehouse.simulate import Config, parse_dirt
+    from cx_warehouse.simulate.progress import simulate_and_tell
 
     config = Config(
         customers=customers,
@@ -143,7 +143,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 @measure_app.command("identity")
 def measure_identity_command(truth: Truth) -> None:
     """Say how many device events were given to the person who was behind them."""
-    from cx_warehouse.measure.identity import describe, measure_identity  # noqa: PLC0415
+    from cx_warehouse.measure.identity import describe, measure_identity
 
     settings = Settings.from_environment()
     print("\n".join(describe(measure_identity(settings, truth), truth)))
@@ -192,7 +192,7 @@ def parse_variables(text: str) -> dict[str, Any]:
     CxError
         If it is no mapping.
     """
-    import yaml  # noqa: PLC0415
+    import yaml
 
     try:
         parsed = yaml.safe_load(text) if text else {}
