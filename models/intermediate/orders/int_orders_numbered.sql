@@ -2,7 +2,16 @@
 
 with orders as (
 
-    select * from {{ ref('int_orders_converted') }}
+    select
+        order_id,
+        customer_id,
+        email_hash,
+        promotion_code,
+        ordered_at,
+        order_date,
+        is_cancelled,
+        discount_amount / nullif(cast(gross_sales as double), 0) as discount_share
+    from {{ ref('int_orders_converted') }}
 
 ),
 
@@ -39,39 +48,7 @@ order_promotions as (
 
 ),
 
-customers as (
-
-    select * from identifiers
-    where identifier_kind = 'customer_id'
-
-),
-
-emails as (
-
-    select * from identifiers
-    where identifier_kind = 'email_hash'
-
-),
-
--- the account says whose order it is; only a guest's order asks the e-mail
-owned as (
-
-    select
-        orders.order_id,
-        orders.ordered_at,
-        orders.order_date,
-        orders.is_cancelled,
-        coalesce(customers.person_id, emails.person_id) as person_id,
-        orders.discount_amount
-        / nullif(cast(orders.gross_sales as double), 0) as discount_share
-    from orders
-    left join customers on orders.customer_id = customers.identifier
-    left join emails
-        on
-            case when orders.customer_id is null then orders.email_hash end
-            = emails.identifier
-
-),
+{{ owned_rows('orders') }},
 
 -- cancelled orders have no number, and anonymous ones nobody to count for
 numbered as (

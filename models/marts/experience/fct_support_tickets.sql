@@ -31,34 +31,7 @@ agent_rates as (
 
 ),
 
-customers as (
-
-    select * from identifiers
-    where identifier_kind = 'customer_id'
-
-),
-
-emails as (
-
-    select * from identifiers
-    where identifier_kind = 'email_hash'
-
-),
-
--- the account says whose ticket it is; only one without asks the e-mail
-owned as (
-
-    select
-        tickets.*,
-        coalesce(customers.person_id, emails.person_id) as person_id
-    from tickets
-    left join customers on tickets.customer_id = customers.identifier
-    left join emails
-        on
-            case when tickets.customer_id is null then tickets.email_hash end
-            = emails.identifier
-
-),
+{{ owned_rows('tickets') }},
 
 contacts as (
 
