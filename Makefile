@@ -59,6 +59,10 @@ lint: install ## Check style, types and architecture without running anything
 bench: install ## Measure a full build against copying its raw tables; SIZE=S|M|L or ORDERS=..., RUNS=...
 	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
 
+.PHONY: splits
+splits: install ## Compare builds of a lake that arrives in parts with builds at once; N=cases, SEED=first, KILLS=...
+	$(OWN_SETTINGS) python tests/python/splits.py --cases $(or $(N),10) --seed $(or $(SEED),1) --kills $(or $(KILLS),0)
+
 .PHONY: clean
 clean: ## Remove what tools leave behind; .venv and warehouse/ stay
 	rm -rf target logs .pytest_cache .mypy_cache .ruff_cache benchmarks/results

@@ -210,3 +210,7 @@
 {% macro duckdb__hours_between(start, end) -%}
     date_diff('microsecond', {{ start }}, {{ end }}) / 3600000000.0
 {%- endmacro %}
+
+{#- A hash of columns, equal where all of them are. -#}
+{% macro hash_of(columns) %}{{ return(adapter.dispatch('hash_of')(columns)) }}{% endmacro %}
+{% macro duckdb__hash_of(columns) %}hash({{ columns | join(', ') }}){% endmacro %}

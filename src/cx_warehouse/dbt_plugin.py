@@ -9,6 +9,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from cx_warehouse.lake import register_lake
+from cx_warehouse.run_state import create_run_state
 from cx_warehouse.settings import CxError, Settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         conn.execute("set timezone = 'UTC'")
         try:
             register_lake(conn, self.settings)
+            create_run_state(conn)
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
 

@@ -271,7 +271,7 @@ def _select(columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], so
         else:
             expression = f"cast(null as {target})"
         expressions.append(f"{expression} as {_quoted(column.name)}")
-    return f"select {', '.join(expressions)} from {source}"
+    return f"select {', '.join(expressions)}, filename as _file from {source}"
 
 
 def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str:
@@ -282,7 +282,7 @@ def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str
             f"cast(null as {NATIVE_TYPES[column.data_type]}) as {_quoted(column.name)}"
             for column in table.columns
         )
-        return f"select {empty} where false"
+        return f"select {empty}, cast(null as varchar) as _file where false"
     return " union all ".join(
         _select(columns, group, _read_function(raw_format, group)) for group in groups
     )
@@ -383,6 +383,7 @@ def _register_files(
                 "source_name": file.table.source,
                 "table_name": file.table.name,
                 "path": relative,
+                "location": str(file.path),
                 "size_bytes": status.st_size,
                 "modified_at": modified.isoformat(),
                 "content_hash": content,
@@ -391,6 +392,7 @@ def _register_files(
     con.execute(
         "create or replace table raw_lake.files as select entry ->> 'source_name' as source_name,"
         " entry ->> 'table_name' as table_name, entry ->> 'path' as path,"
+        " entry ->> 'location' as location,"
         " cast(entry ->> 'size_bytes' as bigint) as size_bytes,"
         " cast(entry ->> 'modified_at' as timestamp) as modified_at,"
         " entry ->> 'content_hash' as content_hash"

@@ -69,6 +69,7 @@ INTERFACE = {
     "dq_quarantined_rows": "quarantine_id source_name table_name row_key reason_code reason"
     " raw_row",
     "dq_schema_drift": "source_name table_name column_name drift_kind drift_value row_count",
+    "dq_late_arrivals": "source_name table_name loaded_date row_count late_row_count days_late_max",
     "dq_builds": "build_id settings_hash as_of lake_fingerprint",
     "dq_validation_results": "run_id suite expectation column_name success observed"
     " unexpected_count severity",

@@ -81,7 +81,7 @@ def random_tickets(rng: random.Random) -> list[dict[str, Any]]:
     return tickets
 
 
-RNG = random.Random(20240610)  # noqa: S311 no secret
+RNG = random.Random(20240610)
 SURVEYS = random_surveys(RNG)
 TICKETS = random_tickets(RNG)
 SPEND = [

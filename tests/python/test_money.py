@@ -97,7 +97,7 @@ def random_refunds(rng: random.Random, header: Row, lines: list[Row]) -> list[Ro
 
 
 def shop() -> dict[str, list[Row]]:
-    rng = random.Random(20240110)  # noqa: S311 - a reproducible shop, no secret
+    rng = random.Random(20240110)
     tables: dict[str, list[Row]] = defaultdict(list)
     for number in range(600):
         header, lines = random_order(rng, number)

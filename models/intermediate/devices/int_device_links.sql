@@ -1,6 +1,14 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['anonymous_id', "coalesce(linked_kind, '')", "coalesce(linked_identifier, '')", 'evidence'],
+    meta={'touched_by': {'device': 'anonymous_id'}},
+) }}
+
 with sightings as (
 
     select * from {{ ref('int_device_sightings') }}
+    where not is_withdrawn and {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -13,12 +21,14 @@ identifiers as (
 device_owners as (
 
     select * from {{ ref('int_device_owners') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 owned as (
 
     select * from {{ ref('int_sessions_owned') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 

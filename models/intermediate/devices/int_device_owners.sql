@@ -1,6 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='anonymous_id',
+    meta={'touched_by': {'device': 'anonymous_id'}},
+    pre_hook="{{ touch('device', ref('int_device_sightings'), 'anonymous_id', touched(
+        'identifier', identifier_id('identifier_kind', 'identifier')
+    )) }}",
+) }}
+
 with sightings as (
 
     select * from {{ ref('int_device_sightings') }}
+    where not is_withdrawn and {{ touched('device', 'anonymous_id') }}
 
 ),
 

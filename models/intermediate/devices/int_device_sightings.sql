@@ -1,39 +1,50 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=["coalesce(session_id, '')", 'anonymous_id', 'identifier_kind', 'identifier', 'evidence'],
+    meta={'touched_by': {'device': 'anonymous_id'}},
+    pre_hook="{{ touch('device', this, 'anonymous_id', touched(
+        'exclusion', identifier_id('identifier_kind', 'identifier')
+    )) }}",
+) }}
+
 with events as (
 
     select * from {{ ref('int_events_sessionised') }}
-    where customer_id is not null or email_hash is not null
+    where
+        (customer_id is not null or email_hash is not null)
+        and {{ touched('device', 'anonymous_id') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('int_sessions_summarised') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 email_clicks as (
 
     select * from {{ ref('stg_email__email_events') }}
-    where row_bucket = 'staged' and event_type = 'clicked' and anonymous_id is not null
+    where
+        row_bucket = 'staged'
+        and event_type = 'clicked'
+        and anonymous_id is not null
+        and {{ touched('device', 'anonymous_id') }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('int_orders_converted') }}
-    where anonymous_id is not null
-
-),
-
-order_sessions as (
-
     select * from {{ ref('int_order_sessions') }}
+    where anonymous_id is not null and {{ touched('device', 'anonymous_id') }}
 
 ),
 
 exclusions as (
 
-    select * from {{ ref('identity_exclusions') }}
+    select * from {{ ref('int_identity_exclusions') }}
 
 ),
 
@@ -55,7 +66,6 @@ click_sessions as (
 
 ),
 
--- an order's device may differ from that of the page that told of it
 sighted as (
 
     select
@@ -79,18 +89,13 @@ sighted as (
         on email_clicks.email_event_id = click_sessions.email_event_id
     union all
     select
-        sessions.session_id,
-        orders.anonymous_id,
-        orders.customer_id,
-        orders.email_hash,
+        case when is_on_device then session_id end as session_id,
+        anonymous_id,
+        customer_id,
+        email_hash,
         'order' as evidence,
-        orders.ordered_at as seen_at
+        ordered_at as seen_at
     from orders
-    left join order_sessions on orders.order_id = order_sessions.order_id
-    left join sessions
-        on
-            order_sessions.session_id = sessions.session_id
-            and orders.anonymous_id = sessions.anonymous_id
 
 ),
 
@@ -143,9 +148,11 @@ withdrawn as (
 
 final as (
 
-    select named.*
+    select
+        named.*,
+        withdrawn.identifier is not null as is_withdrawn
     from named
-    anti join withdrawn
+    left join withdrawn
         on
             named.anonymous_id = withdrawn.anonymous_id
             and named.identifier_kind = withdrawn.identifier_kind

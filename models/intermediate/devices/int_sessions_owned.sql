@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id', 'person': 'person_id'}},
+) }}
+
 with sessions as (
 
     select
@@ -5,13 +12,17 @@ with sessions as (
         anonymous_id,
         started_at
     from {{ ref('int_sessions_summarised') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 sightings as (
 
     select * from {{ ref('int_device_sightings') }}
-    where session_id is not null
+    where
+        session_id is not null
+        and not is_withdrawn
+        and {{ touched('device', 'anonymous_id') }}
 
 ),
 

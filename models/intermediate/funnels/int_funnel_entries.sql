@@ -1,14 +1,23 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['funnel_name', 'person_id', 'step_1_at'],
+    meta={'touched_by': {'person': 'person_id'}},
+) }}
+
 {% set steps = range(1, 9) %}
 
 with steps_taken as (
 
     select * from {{ ref('int_funnel_steps_taken') }}
+    where {{ touched('person', 'person_id') }}
 
 ),
 
 funnel_events as (
 
     select * from {{ ref('int_funnel_events') }}
+    where {{ touched('person', 'person_id') }}
 
 ),
 

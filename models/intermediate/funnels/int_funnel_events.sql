@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['funnel_name', 'step_number', 'event_id'],
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'person': 'person_id'}},
+) }}
+
 with steps as (
 
     select * from {{ ref('funnel_steps') }}
@@ -18,12 +25,14 @@ sessionised as (
         occurred_at,
         event_name
     from {{ ref('int_events_sessionised') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('int_sessions_owned') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -34,6 +43,7 @@ filtered_events as (
     where
         row_bucket = 'staged'
         and event_name in (select conditions.event_name from conditions)
+        and {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -70,6 +80,7 @@ final as (
         candidates.step_number,
         candidates.event_id,
         candidates.session_id,
+        sessions.anonymous_id,
         sessions.person_id,
         candidates.occurred_at
     from candidates

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['funnel_name', 'person_id', 'entry_number', 'step_number'],
+    meta={'touched_by': {'person': 'person_id'}},
+) }}
+
 {% set is_taken %}
     case
         when element.reached_at <= kept[-1].closes_at
@@ -22,6 +29,7 @@ with steps as (
 events as (
 
     select * from {{ ref('int_funnel_events') }}
+    where {{ touched('person', 'person_id') }}
 
 ),
 

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['identifier_kind', 'identifier'],
+    meta={'emits': {'identifier': 'identifier_id'}},
+) }}
+
 with evidence as (
 
     select

@@ -6,7 +6,7 @@ with evidence as (
 
 exclusions as (
 
-    select * from {{ ref('identity_exclusions') }}
+    select * from {{ ref('int_identity_exclusions') }}
 
 ),
 

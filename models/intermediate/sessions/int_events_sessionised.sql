@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='event_id',
+    meta={'touched_by': {'device': 'anonymous_id'}},
+) }}
+
 with events as (
 
     select
@@ -11,7 +18,7 @@ with events as (
         email_hash,
         order_id
     from {{ ref('stg_web__events') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('device', 'anonymous_id') }}
 
 ),
 

@@ -1,8 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'emits': {'device': 'anonymous_id'}},
+) }}
+
 with orders as (
 
     select
         order_id,
         anonymous_id,
+        customer_id,
+        email_hash,
         ordered_at
     from {{ ref('int_orders_converted') }}
 
@@ -45,15 +54,29 @@ sessions_around as (
 
 ),
 
-final as (
+placed as (
 
     select
-        orders.order_id,
+        orders.*,
         coalesce(order_events.session_id, sessions_around.session_id) as session_id
     from orders
     left join order_events on orders.order_id = order_events.order_id
     left join sessions_around on orders.order_id = sessions_around.order_id
-    where order_events.session_id is not null or sessions_around.session_id is not null
+
+),
+
+-- an order's device may differ from that of the page that told of it
+final as (
+
+    select
+        placed.*,
+        sessions.session_id is not null as is_on_device
+    from placed
+    left join sessions
+        on
+            placed.session_id = sessions.session_id
+            and placed.anonymous_id = sessions.anonymous_id
+    where placed.session_id is not null or placed.anonymous_id is not null
 
 )
 

@@ -1,6 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
+    pre_hook="{{ touch(
+        'device', ref('int_sessions_landed'), 'anonymous_id', touched('own_host', 'referrer_host')
+    ) }}",
+) }}
+
 with landed as (
 
-    select * from {{ ref('int_sessions_landed') }}
+    select * from {{ ref('int_session_sources') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -82,6 +93,7 @@ final as (
 
     select
         landed.session_id,
+        landed.anonymous_id,
         coalesce(matches.channel_group, 'unassigned') as channel_group
     from landed
     left join matches

@@ -1,11 +1,20 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
+) }}
+
 with landed as (
 
     select
         session_id,
+        anonymous_id,
         event_name,
         coalesce(page_type, '') as page_type,
         coalesce(landing_page, '') as landing_page
     from {{ ref('int_sessions_landed') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -50,6 +59,7 @@ final as (
 
     select
         landed.session_id,
+        landed.anonymous_id,
         coalesce(matches.intent, 'unknown') as intent
     from landed
     left join matches

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
+) }}
+
 {% set utm_columns = ['utm_source', 'utm_medium', 'utm_campaign'] %}
 {% set click_parameters = ['gclid', 'gbraid', 'wbraid', 'dclid'] %}
 {% set click_sources = {'msclkid': 'bing', 'ttclid': 'tiktok'} %}
@@ -6,16 +13,18 @@ with sessions as (
 
     select
         session_id,
+        anonymous_id,
         first_event_id,
         landing_page
     from {{ ref('int_sessions_summarised') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 events as (
 
     select * from {{ ref('stg_web__events') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -23,6 +32,7 @@ first_events as (
 
     select
         sessions.session_id,
+        sessions.anonymous_id,
         sessions.landing_page,
         events.event_name,
         events.page_type,
@@ -52,36 +62,11 @@ first_events as (
 
 ),
 
-own_hosts as (
-
-    select distinct page_host as own_host
-    from first_events
-    where page_host is not null
-
-),
-
--- a page of the shop itself, under whichever of its names, is no referrer
-referred as (
-
-    select
-        first_events.*,
-        case
-            when
-                own_hosts.own_host is not null
-                or first_events.referrer_host like '%.' || first_events.page_host
-                or first_events.page_host like '%.' || first_events.referrer_host
-                then null
-            else first_events.referrer_host
-        end as outside_host
-    from first_events
-    left join own_hosts on first_events.referrer_host = own_hosts.own_host
-
-),
-
 final as (
 
     select
         session_id,
+        anonymous_id,
         event_name,
         page_type,
         landing_page,
@@ -90,28 +75,10 @@ final as (
         utm_source,
         utm_medium,
         utm_campaign,
-        lower(coalesce(
-            utm_source,
-            outside_host,
-            click_source,
-            case
-                when utm_medium is not null or utm_campaign is not null
-                    then '(not set)'
-                else '(direct)'
-            end
-        )) as traffic_source,
-        lower(coalesce(
-            utm_medium,
-            case when click_source is not null then 'cpc' end,
-            case
-                when utm_source is not null or utm_campaign is not null
-                    then '(not set)'
-                when outside_host is not null then 'referral'
-                else '(none)'
-            end
-        )) as traffic_medium,
-        lower(coalesce(utm_campaign, '(not set)')) as traffic_campaign
-    from referred
+        page_host,
+        referrer_host,
+        click_source
+    from first_events
 
 )
 

@@ -1,15 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
+) }}
+
 with events as (
 
     select
         *,
         {{ url_path('page_url') }} as page_path
     from {{ ref('int_events_sessionised') }}
-
-),
-
-settings as (
-
-    select * from {{ ref('int_settings') }}
+    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -40,16 +42,13 @@ summarised as (
 final as (
 
     select
-        summarised.*,
-        not summarised.has_several_pages
-        and not summarised.has_interaction
-        and summarised.ended_at
-        < summarised.started_at
-        + interval '{{ var('bounce_max_seconds') }}' second as is_bounce,
-        summarised.ended_at
-        < settings.as_of - interval '{{ var('late_arrival_days') }}' day as is_final
+        *,
+        not has_several_pages
+        and not has_interaction
+        and ended_at
+        < started_at
+        + interval '{{ var('bounce_max_seconds') }}' second as is_bounce
     from summarised
-    cross join settings
 
 )
 

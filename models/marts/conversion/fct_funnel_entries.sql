@@ -1,8 +1,23 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['funnel_name', 'person_id', 'entered_at'],
+    meta={'touched_by': {'person': 'person_id'}},
+    pre_hook=[
+        "{{ touch('person', this, 'person_id', touched('session', 'session_id')) }}",
+        "{{ touch('person', this, 'person_id', 'is_mature <> (entered_at + interval 1 second * (
+            select sum(coalesce(steps.window_hours, 0)) * 3600 from ' ~ ref('funnel_steps') ~ ' as steps
+            where steps.funnel_name = ' ~ this.name ~ '.funnel_name
+        ) <= (select max(as_of) from ' ~ ref('int_settings') ~ '))') }}",
+    ],
+) }}
+
 {% set steps = range(1, 9) %}
 
 with entries as (
 
     select * from {{ ref('int_funnel_entries') }}
+    where {{ touched('person', 'person_id') }}
 
 ),
 

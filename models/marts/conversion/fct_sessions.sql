@@ -1,49 +1,58 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='session_id',
+    meta={'touched_by': {'session': 'session_id'}},
+    pre_hook="{{ touch('session', this, 'session_id', 'is_final <> (ended_at < (
+        select max(as_of) from ' ~ ref('int_settings') ~ '
+    ) - interval ' ~ var('late_arrival_days') ~ ' day)') }}",
+) }}
+
 with sessions as (
 
     select * from {{ ref('int_sessions_summarised') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
 landed as (
 
     select * from {{ ref('int_sessions_landed') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
 channels as (
 
     select * from {{ ref('int_session_channels') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
 intents as (
 
     select * from {{ ref('int_session_intents') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
 owned as (
 
     select * from {{ ref('int_sessions_owned') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
-    where session_id is not null
+    select * from {{ ref('int_session_orders') }}
+    where {{ touched('session', 'session_id') }}
 
 ),
 
-ordered as (
+settings as (
 
-    select
-        session_id,
-        min_by(order_id, row(ordered_at, order_id)) as order_id,
-        count(*) as order_count,
-        sum(case when is_cancelled then 0 else net_revenue end) as net_revenue
-    from orders
-    group by session_id
+    select * from {{ ref('int_settings') }}
 
 ),
 
@@ -70,17 +79,19 @@ final as (
         landed.country,
         sessions.is_bounce,
         intents.intent,
-        ordered.session_id is not null as is_converted,
-        ordered.order_id,
-        cast(coalesce(ordered.order_count, 0) as integer) as order_count,
-        cast(coalesce(ordered.net_revenue, 0) as decimal(18, 2)) as net_revenue,
-        sessions.is_final
+        orders.session_id is not null as is_converted,
+        orders.order_id,
+        cast(coalesce(orders.order_count, 0) as integer) as order_count,
+        cast(coalesce(orders.net_revenue, 0) as decimal(18, 2)) as net_revenue,
+        sessions.ended_at
+        < settings.as_of - interval '{{ var('late_arrival_days') }}' day as is_final
     from sessions
     inner join landed on sessions.session_id = landed.session_id
     inner join channels on sessions.session_id = channels.session_id
     inner join intents on sessions.session_id = intents.session_id
     inner join owned on sessions.session_id = owned.session_id
-    left join ordered on sessions.session_id = ordered.session_id
+    left join orders on sessions.session_id = orders.session_id
+    cross join settings
 
 )
 

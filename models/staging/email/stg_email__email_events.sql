@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(email_event_id, '')",
+    meta={'touched_by': {'email.email_events': "coalesce(email_event_id, '')"}, 'emits': {'device': 'anonymous_id'}},
+    pre_hook="{{ gather_raw_rows('email', 'email_events') }}",
+) }}
+
 {% set contract = raw_contract('email', 'email_events') %}
 
 with value_map as (
@@ -10,11 +18,11 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('email', 'email_events') }}
+    from {{ raw_rows(source('email', 'email_events')) }}
 
 ),
 
-{{ repeated_keys(source('email', 'email_events'), contract) }},
+{{ repeated_keys(raw_rows(source('email', 'email_events')), contract) }},
 
 judged as (
 

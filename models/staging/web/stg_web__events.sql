@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(event_id, '')",
+    meta={'touched_by': {'web.events': "coalesce(event_id, '')"}, 'emits': {'device': 'anonymous_id'}},
+    pre_hook="{{ gather_raw_rows('web', 'events') }}",
+) }}
+
 {% set contract = raw_contract('web', 'events') %}
 {% set good_bucket %}case
                 when anonymous_id is null then 'no_device'
@@ -25,7 +33,7 @@ event_names as (
 
 ),
 
-{{ repeated_keys(source('web', 'events'), contract) }},
+{{ repeated_keys(raw_rows(source('web', 'events')), contract) }},
 
 -- marked before the cast: the second reading casts repeated rows alone
 typed as {{ not_materialized() }} (
@@ -33,7 +41,7 @@ typed as {{ not_materialized() }} (
     select
         {{ typed_columns(contract) }},
         repeated_keys.repeated_key
-    from {{ source('web', 'events') }}
+    from {{ raw_rows(source('web', 'events')) }}
     left join repeated_keys
         on {{ raw_row_key(contract) }} = repeated_keys.repeated_key
 
@@ -44,7 +52,7 @@ typed as {{ not_materialized() }} (
 {{ field }}_values as (
 
     select distinct {{ raw_column(contract, field) }} as {{ field }}
-    from {{ source('web', 'events') }}
+    from {{ raw_rows(source('web', 'events')) }}
 
 ),
 

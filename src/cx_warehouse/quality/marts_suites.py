@@ -88,6 +88,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
         "drift_kind",
         "drift_value",
     ),
+    "quality.dq_late_arrivals": ("source_name", "table_name", "loaded_date"),
     "quality.dq_builds": ("build_id",),
 }
 

@@ -1,0 +1,24 @@
+{#- Ends a run: where every incremental model succeeded, what it touched is done with. Else all stays noted, and the next
+    run does it again: a failed, a partial and a killed run lose nothing. -#}
+{% macro finish_run(results) %}
+    {% if not execute or not is_building() or flags.EMPTY %} {{ return('') }} {% endif %}
+    {% set succeeded = [] %}
+    {% for result in results if result.status == 'success' %} {% do succeeded.append(result.node.unique_id) %} {% endfor %}
+    {% if incremental_models() | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
+    {#- In this order: dying in between, the next run does too much rather than too little. -#}
+    update ops.runs
+    set
+        finished_at = {{ clock_time() }},
+        as_of = (select max(as_of) from {{ (graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first).relation_name }})
+    where run_number = {{ run_number() }};
+    delete from ops.touched
+{% endmacro %}
+
+{#- The incremental models of the project. -#}
+{% macro incremental_models() %}
+    {{ return(graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('config.materialized', 'equalto', 'incremental') | sort(attribute='name') | list) }}
+{% endmacro %}
+
+{#- Whether the command builds models. -#}
+{% macro is_building() %} {{ return(flags.WHICH in ['run', 'build', 'retry']) }} {% endmacro %}

@@ -1,0 +1,41 @@
+{#- What the rows of incremental models mean: the settings that they read themselves, their seeds, and the key of the hashes.
+    A step that is computed whole hands on its own changes; identity_exclusions is data. -#}
+{% macro incremental_rules() %}
+    {% set rules = {} %}
+    {% for name in incremental_settings() %} {% do rules.update({'var ' ~ name: var(name)}) %} {% endfor %}
+    {% for node in incremental_models() %}
+        {% for id in node.depends_on.nodes if id in graph.nodes and graph.nodes[id].resource_type == 'seed' %}
+            {% if graph.nodes[id].name != 'identity_exclusions' %}
+                {% do rules.update({'seed ' ~ graph.nodes[id].name: graph.nodes[id].checksum.checksum}) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% do rules.update({'CX_PII_KEY': run_query("select left(sha256('rules:' || getvariable('cx_pii_key')), 16)")[0][0]}) %}
+    {{ return(rules) }}
+{% endmacro %}
+
+{#- Stops a run whose rules differ from those that the tables were built with. -#}
+{% macro stop_at_changed_rules(before, now) %}
+    {% set lines = [] %}
+    {% for name, value in now.items() if name not in before or before[name] != value %}
+        {% set what -%}
+            {%- if name.startswith('var ') and name in before -%} was {{ before[name] }} when the tables were built, and is {{ value }} now
+            {%- else -%} is another than the one that the tables were built with {%- endif -%}
+        {%- endset %}
+        {% do lines.append(name ~ ' ' ~ what) %}
+    {% endfor %}
+    {% if lines %}
+        {{ exceptions.raise_compiler_error(
+            lines | join('\n') ~ '\nAn incremental run would mix the two. Set it back, or rebuild: dbt build --full-refresh'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+{#- The settings that incremental models read themselves. -#}
+{% macro incremental_settings() %}
+    {{ return([
+        'reporting_timezone', 'earliest_plausible_at', 'latest_plausible_at', 'marketing_parameters',
+        'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
+        'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days',
+    ]) }}
+{% endmacro %}

@@ -1,0 +1,2 @@
+{#- The number of this run, as SQL. -#}
+{% macro run_number() -%} (select max(run_number) from ops.runs) {%- endmacro %}

@@ -1,0 +1,52 @@
+{#- Begins a run: decides whether every incremental model is rebuilt, stops where it would mix two meanings, and notes the run
+    and the files that are new. -#}
+{% macro start_run(files) %}
+    {% if not execute or not is_building() %} {{ return('') }} {% endif %}
+    {% set finished = last_finished_run() %}
+    {% set reasons = full_refresh_reasons(finished, files) %}
+    {% set rules = incremental_rules() %}
+    {% if not reasons %} {% do stop_at_changed_rules(fromjson(finished.rules), rules) %} {% endif %}
+    {% if reasons and not flags.FULL_REFRESH %}
+        {% do log('Every incremental model is rebuilt whole: ' ~ reasons | join('; '), info=true) %}
+    {% endif %}
+    {#- In this order: dying in between, the next run does too much rather than too little. -#}
+    insert into ops.runs (run_number, started_at, is_full_refresh, reasons, rules, code_hash, as_of)
+    select
+        coalesce({{ run_number() }}, 0) + 1,
+        {{ clock_time() }},
+        {{ (reasons | length) > 0 }},
+        {{ as_text(reasons | join('; ')) }},
+        {{ as_text(tojson(rules)) }},
+        '{{ code_hash() }}',
+        {{ moment(var('as_of')) if var('as_of') else 'null' }};
+    {%- if reasons %}
+    delete from ops.touched;
+    delete from ops.files;
+    {%- endif %}
+    insert into ops.files (path, size_bytes, modified_at, run_number)
+    select
+        files.path,
+        files.size_bytes,
+        files.modified_at,
+        {{ run_number() }}
+    from {{ files }} as files
+    anti join ops.files as noted on files.path = noted.path
+{% endmacro %}
+
+{#- The last run that finished; none before the first. -#}
+{% macro last_finished_run() %}
+    {% set found = run_query(
+        'select run_number, rules, code_hash from ops.runs where finished_at is not null order by run_number desc limit 1'
+    ) %}
+    {{ return(found[0] if found else none) }}
+{% endmacro %}
+
+{#- Hash of whatever gives an incremental model its rows: its SQL, the macros, the raw contract, the reader of the lake. -#}
+{% macro code_hash() %}
+    {% set parts = [run_query('select code_hash from ops.code')[0][0]] %}
+    {% for node in incremental_models() %} {% do parts.append(node.checksum.checksum) %} {% endfor %}
+    {{ return(local_md5(parts | join(','))) }}
+{% endmacro %}
+
+{#- A text as an SQL literal. -#}
+{% macro as_text(text) %} {{ return("'" ~ (text | replace("'", "''")) ~ "'") }} {% endmacro %}

@@ -1,0 +1,10 @@
+{#- The rows whose entity this run touches; in a full refresh all of them. -#}
+{% macro touched(entity, key) -%}
+    {%- if is_by_touch() -%}
+        {{ key }} in (select touched.entity_key from ops.touched where touched.entity = '{{ entity }}')
+    {%- else -%} true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether a model rebuilds only what is touched; never in a unit test, which has no table. -#}
+{% macro is_by_touch() %} {{ return(this is not none and is_incremental()) }} {% endmacro %}
