@@ -1,5 +1,5 @@
 {#- A pre-hook of a staging model: sets aside, in a temporary table, every raw row whose key has a row in a new file or one
-    that the passing of time may judge anew; whole files are read only where they hold such a key. -#}
+    that the passing of time may judge anew; other files are read only where they hold such a key. -#}
 {% macro gather_raw_rows(source_name, table_name) %}
     {% if not execute or not is_incremental() %} {{ return('') }} {% endif %}
     {% set contract = raw_contract(source_name, table_name) %}
@@ -7,23 +7,42 @@
     {% set entity = source_name ~ '.' ~ table_name %}
     {% set raw_key = "coalesce(" ~ raw_row_key(contract) ~ ", '')" %}
     {% set stored_key = "coalesce(" ~ contract.key[0] ~ ", '')" %}
-    {% set new_files = run_query(
-        'select files.location from raw_lake.files inner join ops.files as noted on files.path = noted.path'
-        ~ " where files.source_name || '.' || files.table_name = '" ~ entity ~ "' and noted.run_number > ("
-        ~ 'select max(run_number) from ops.runs where finished_at is not null)'
-    ).columns[0].values() | list %}
+    {% set new_files = files_to_read(contract) %}
     {% do run_query(
         "insert into ops.touched select '" ~ entity ~ "', entity_key, '" ~ this.name ~ "' from ("
         ~ 'select ' ~ raw_key ~ ' as entity_key from ' ~ view ~ ' where ' ~ is_in_files(new_files)
         ~ ' union select ' ~ stored_key ~ ' from ' ~ this
         ~ " where row_bucket = 'after_as_of' or quarantine_reason like 'implausible_time%') as found"
     ) %}
-    {% set old_files = run_query(
-        'select distinct _file from ' ~ view ~ ' where ' ~ touched(entity, raw_key) ~ ' and ' ~ raw_key
-        ~ ' in (select ' ~ stored_key ~ ' from ' ~ this ~ ' where ' ~ touched(entity, stored_key) ~ ')'
-    ).columns[0].values() | list %}
+    {% do run_query(
+        'create or replace temp table ' ~ this.name ~ '__stored as select ' ~ stored_key ~ ' as stored_key from ' ~ this
+        ~ ' where ' ~ touched(entity, stored_key)
+    ) %}
+    {% set old_files = [] %}
+    {% if run_query('select count(*) from ' ~ this.name ~ '__stored')[0][0] %}
+        {% set old_files = run_query(
+            'select distinct _file from ' ~ view ~ ' where not ' ~ is_in_files(new_files) ~ ' and ' ~ raw_key
+            ~ ' in (select stored_key from ' ~ this.name ~ '__stored)'
+        ).columns[0].values() | list %}
+    {% endif %}
     create or replace temp table {{ this.name }}__raw as
     select * from {{ view }} where {{ is_in_files(new_files + old_files) }} and {{ touched(entity, raw_key) }}
+{% endmacro %}
+
+{#- The files of a raw table that no finished run has read. All of them where rows may have been read in part, since a var
+    as_of lay before times that they carry: such rows do not show it. -#}
+{% macro files_to_read(contract) %}
+    {% set partly = contract.columns | map(attribute='meta') | selectattr('happened', 'defined')
+        | selectattr('happened', 'equalto', 'later') | list %}
+    {% set last = '(select max(run_number) from ops.runs where finished_at is not null)' %}
+    {% set is_all = partly and run_query(
+        'select coalesce(bool_or(is_as_of_given), false) from ops.runs where run_number >= ' ~ last
+    )[0][0] %}
+    {{ return(run_query(
+        'select files.location from raw_lake.files inner join ops.files as noted on files.path = noted.path'
+        ~ " where files.source_name = '" ~ contract.source ~ "' and files.table_name = '" ~ contract.name ~ "'"
+        ~ (' and noted.run_number > ' ~ last if not is_all else '')
+    ).columns[0].values() | list) }}
 {% endmacro %}
 
 {#- Whether a raw row stands in one of some files: constants, so that other files are not opened. -#}

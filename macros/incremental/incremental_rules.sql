@@ -34,7 +34,7 @@
 {#- The settings that incremental models read themselves. -#}
 {% macro incremental_settings() %}
     {{ return([
-        'reporting_timezone', 'earliest_plausible_at', 'latest_plausible_at', 'marketing_parameters',
+        'reporting_timezone', 'earliest_plausible_at', 'latest_plausible_at', 'money_tolerance', 'marketing_parameters',
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days',
     ]) }}

@@ -10,7 +10,7 @@
         {% do log('Every incremental model is rebuilt whole: ' ~ reasons | join('; '), info=true) %}
     {% endif %}
     {#- In this order: dying in between, the next run does too much rather than too little. -#}
-    insert into ops.runs (run_number, started_at, is_full_refresh, reasons, rules, code_hash, as_of)
+    insert into ops.runs (run_number, started_at, is_full_refresh, reasons, rules, code_hash, is_as_of_given, as_of)
     select
         coalesce({{ run_number() }}, 0) + 1,
         {{ clock_time() }},
@@ -18,6 +18,7 @@
         {{ as_text(reasons | join('; ')) }},
         {{ as_text(tojson(rules)) }},
         '{{ code_hash() }}',
+        {{ var('as_of') is not none }},
         {{ moment(var('as_of')) if var('as_of') else 'null' }};
     {%- if reasons %}
     delete from ops.touched;

@@ -22,7 +22,8 @@ CODE: Final = (
 TABLES: Final = {
     "runs": (
         "run_number bigint, started_at timestamp, finished_at timestamp, is_full_refresh boolean,"
-        " reasons varchar, rules varchar, code_hash varchar, as_of timestamp"
+        " reasons varchar, rules varchar, code_hash varchar, is_as_of_given boolean,"
+        " as_of timestamp"
     ),
     "files": "path varchar, size_bytes bigint, modified_at timestamp, run_number bigint",
     "touched": "entity varchar, entity_key varchar, model_name varchar",

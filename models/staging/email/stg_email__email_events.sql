@@ -2,7 +2,10 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     unique_key="coalesce(email_event_id, '')",
-    meta={'touched_by': {'email.email_events': "coalesce(email_event_id, '')"}, 'emits': {'device': 'anonymous_id'}},
+    meta={
+        'touched_by': {'email.email_events': "coalesce(email_event_id, '')"},
+        'emits': {'device': 'anonymous_id'},
+    },
     pre_hook="{{ gather_raw_rows('email', 'email_events') }}",
 ) }}
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(survey_id, '')",
+    meta={'touched_by': {'feedback.nps_surveys': "coalesce(survey_id, '')"}},
+    pre_hook="{{ gather_raw_rows('feedback', 'nps_surveys') }}",
+) }}
+
 {% set contract = raw_contract('feedback', 'nps_surveys') %}
 
 with value_map as (
@@ -10,11 +18,11 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('feedback', 'nps_surveys') }}
+    from {{ raw_rows(source('feedback', 'nps_surveys')) }}
 
 ),
 
-{{ repeated_keys(source('feedback', 'nps_surveys'), contract) }},
+{{ repeated_keys(raw_rows(source('feedback', 'nps_surveys')), contract) }},
 
 judged as (
 

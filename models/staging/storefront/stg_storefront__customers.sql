@@ -1,14 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(customer_id, '')",
+    meta={'touched_by': {'storefront.customers': "coalesce(customer_id, '')"}},
+    pre_hook="{{ gather_raw_rows('storefront', 'customers') }}",
+) }}
+
 {% set contract = raw_contract('storefront', 'customers') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('storefront', 'customers') }}
+    from {{ raw_rows(source('storefront', 'customers')) }}
 
 ),
 
-{{ repeated_keys(source('storefront', 'customers'), contract) }},
+{{ repeated_keys(raw_rows(source('storefront', 'customers')), contract) }},
 
 judged as (
 

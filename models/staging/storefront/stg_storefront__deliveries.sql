@@ -1,14 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(delivery_id, '')",
+    meta={'touched_by': {'storefront.deliveries': "coalesce(delivery_id, '')"}},
+    pre_hook="{{ gather_raw_rows('storefront', 'deliveries') }}",
+) }}
+
 {% set contract = raw_contract('storefront', 'deliveries') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('storefront', 'deliveries') }}
+    from {{ raw_rows(source('storefront', 'deliveries')) }}
 
 ),
 
-{{ repeated_keys(source('storefront', 'deliveries'), contract) }},
+{{ repeated_keys(raw_rows(source('storefront', 'deliveries')), contract) }},
 
 judged as (
 

@@ -1,14 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(order_item_id, '')",
+    meta={'touched_by': {'storefront.order_items': "coalesce(order_item_id, '')"}},
+    pre_hook="{{ gather_raw_rows('storefront', 'order_items') }}",
+) }}
+
 {% set contract = raw_contract('storefront', 'order_items') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('storefront', 'order_items') }}
+    from {{ raw_rows(source('storefront', 'order_items')) }}
 
 ),
 
-{{ repeated_keys(source('storefront', 'order_items'), contract) }},
+{{ repeated_keys(raw_rows(source('storefront', 'order_items')), contract) }},
 
 judged as (
 

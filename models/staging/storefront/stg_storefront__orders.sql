@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(order_id, '')",
+    meta={'touched_by': {'storefront.orders': "coalesce(order_id, '')"}},
+    pre_hook="{{ gather_raw_rows('storefront', 'orders') }}",
+) }}
+
 {% set contract = raw_contract('storefront', 'orders') %}
 {% set total_mismatch = [
     'total_mismatch',
@@ -31,11 +39,11 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('storefront', 'orders') }}
+    from {{ raw_rows(source('storefront', 'orders')) }}
 
 ),
 
-{{ repeated_keys(source('storefront', 'orders'), contract) }},
+{{ repeated_keys(raw_rows(source('storefront', 'orders')), contract) }},
 
 judged as (
 

@@ -1,14 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(refund_id, '')",
+    meta={'touched_by': {'storefront.refunds': "coalesce(refund_id, '')"}},
+    pre_hook="{{ gather_raw_rows('storefront', 'refunds') }}",
+) }}
+
 {% set contract = raw_contract('storefront', 'refunds') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('storefront', 'refunds') }}
+    from {{ raw_rows(source('storefront', 'refunds')) }}
 
 ),
 
-{{ repeated_keys(source('storefront', 'refunds'), contract) }},
+{{ repeated_keys(raw_rows(source('storefront', 'refunds')), contract) }},
 
 judged as (
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key="coalesce(ticket_id, '')",
+    meta={'touched_by': {'support.tickets': "coalesce(ticket_id, '')"}},
+    pre_hook="{{ gather_raw_rows('support', 'tickets') }}",
+) }}
+
 {% set contract = raw_contract('support', 'tickets') %}
 
 with value_map as (
@@ -10,11 +18,11 @@ typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('support', 'tickets') }}
+    from {{ raw_rows(source('support', 'tickets')) }}
 
 ),
 
-{{ repeated_keys(source('support', 'tickets'), contract) }},
+{{ repeated_keys(raw_rows(source('support', 'tickets')), contract) }},
 
 judged as (
 

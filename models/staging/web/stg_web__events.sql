@@ -2,7 +2,10 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     unique_key="coalesce(event_id, '')",
-    meta={'touched_by': {'web.events': "coalesce(event_id, '')"}, 'emits': {'device': 'anonymous_id'}},
+    meta={
+        'touched_by': {'web.events': "coalesce(event_id, '')"},
+        'emits': {'device': 'anonymous_id'},
+    },
     pre_hook="{{ gather_raw_rows('web', 'events') }}",
 ) }}
 
