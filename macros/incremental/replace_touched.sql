@@ -1,6 +1,6 @@
 {#- The incremental strategy of this project. The model's query gives the rows of the entities that `meta.touched_by` names
     ({entity: key}; none: all rows). Rows with a unique_key that differ, on either side, are replaced; `meta.emits`
-    ({entity: key}) touches what they belong to, by their old and their new values, for the steps below. All in the
+    ({entity: key or keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
     transaction of the model: a run that dies has either done and noted it or neither. -#}
 {% macro get_incremental_replace_touched_sql(arg_dict) %}
     {% set target = arg_dict.target_relation %}
@@ -9,13 +9,17 @@
     {% set keys = arg_dict.unique_key if arg_dict.unique_key is not string else [arg_dict.unique_key] %}
     {% set meta = model.config.meta %}
     {% set changed = target.identifier ~ '__changed' %}
+    {% set emitted = [] %}
+    {% for entity, keys_of in (meta.emits or {}).items() %}
+        {% for key in ([keys_of] if keys_of is string else keys_of) %} {% do emitted.append([entity, key]) %} {% endfor %}
+    {% endfor %}
     {% set conditions = [] %}
     {% for entity, key in (meta.touched_by or {}).items() %} {% do conditions.append(touched(entity, key)) %} {% endfor %}
 
     create or replace temp table {{ changed }} as
     select
         {% for key in keys %} {{ key }} as key_{{ loop.index }}, {% endfor %}
-        {% for key in (meta.emits or {}).values() %} any_value({{ key }}) as emitted_{{ loop.index }}, {% endfor %}
+        {% for _, key in emitted %} any_value({{ key }}) as emitted_{{ loop.index }}, {% endfor %}
         sum(side) as side
     from (
         select {{ columns | join(', ') }}, 1 as side from {{ rows }}
@@ -26,7 +30,7 @@
     group by {% for key in keys %} {{ key }}, {% endfor %} {{ hash_of(columns) }}
     having sum(side) <> 0;
 
-    {% for entity in meta.emits or {} %}
+    {% for entity, _ in emitted %}
     insert into ops.touched
     select distinct '{{ entity }}', cast(emitted_{{ loop.index }} as varchar), '{{ this.name }}'
     from {{ changed }} where emitted_{{ loop.index }} is not null;

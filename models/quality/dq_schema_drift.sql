@@ -72,11 +72,9 @@ values_found as (
         lower(trim(cast({{ column.name }} as varchar))) as drift_value,
         count(*) as row_count
     from {{ relation }}
-    where
-        nullif(trim(cast({{ column.name }} as varchar)), '') is not null
-        and lower(trim(cast({{ column.name }} as varchar)))
-        not in ({{ words }})
+    where {{ column.name }} is not null
     group by all
+    having drift_value not in ('', {{ words }})
     union all
     {% elif column.meta.lenient -%}
     select
@@ -87,8 +85,9 @@ values_found as (
         count(*) as row_count
     from {{ relation }}
     where
-        nullif(trim(cast({{ column.name }} as varchar)), '') is not null
+        {{ column.name }} is not null
         and {{ cast_raw(column) }} is null
+        and trim(cast({{ column.name }} as varchar)) <> ''
     group by all
     union all
     {% endif -%}

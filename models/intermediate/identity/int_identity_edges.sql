@@ -1,3 +1,13 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['customer_id', 'email_hash'],
+    meta={'emits': {'link': [
+        "md5('customer_id:' || customer_id)",
+        "md5('email_hash:' || email_hash)",
+    ]}},
+) }}
+
 with evidence as (
 
     select * from {{ ref('int_identity_evidence') }}

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='link_id',
+    meta={'touched_by': {'link': 'identifier_id'}},
+) }}
+
 with evidence as (
 
     select * from {{ ref('int_identity_evidence') }}
@@ -15,12 +22,44 @@ edges as (
 identifiers as (
 
     select * from {{ ref('int_identifiers_resolved') }}
+    where {{ touched('link', 'identifier_id') }}
 
 ),
 
 device_links as (
 
-    select * from {{ ref('int_device_links') }}
+    select
+        *,
+        {{ identifier_id("'anonymous_id'", 'anonymous_id') }} as identifier_id
+    from {{ ref('int_device_links') }}
+
+),
+
+customer_evidence as (
+
+    select
+        evidence.*,
+        identifiers.identifier_id,
+        identifiers.person_id
+    from evidence
+    inner join identifiers
+        on
+            evidence.customer_id = identifiers.identifier
+            and identifiers.identifier_kind = 'customer_id'
+
+),
+
+email_evidence as (
+
+    select
+        evidence.*,
+        identifiers.identifier_id,
+        identifiers.person_id
+    from evidence
+    inner join identifiers
+        on
+            evidence.email_hash = identifiers.identifier
+            and identifiers.identifier_kind = 'email_hash'
 
 ),
 
@@ -30,12 +69,13 @@ customer_sightings as (
     select
         'customer_id' as identifier_kind,
         customer_id as identifier,
+        identifier_id,
+        person_id,
         cast(null as varchar) as linked_kind,
         cast(null as varchar) as linked_identifier,
         evidence,
         min(first_seen_at) as valid_from
-    from evidence
-    where customer_id is not null
+    from customer_evidence
     group by all
 
 ),
@@ -45,16 +85,18 @@ email_links as (
 
     select
         'email_hash' as identifier_kind,
-        evidence.email_hash as identifier,
+        email_evidence.email_hash as identifier,
+        email_evidence.identifier_id,
+        email_evidence.person_id,
         'customer_id' as linked_kind,
-        evidence.customer_id as linked_identifier,
-        evidence.evidence,
-        evidence.first_seen_at as valid_from
-    from evidence
+        email_evidence.customer_id as linked_identifier,
+        email_evidence.evidence,
+        email_evidence.first_seen_at as valid_from
+    from email_evidence
     inner join edges
         on
-            evidence.customer_id = edges.customer_id
-            and evidence.email_hash = edges.email_hash
+            email_evidence.customer_id = edges.customer_id
+            and email_evidence.email_hash = edges.email_hash
 
 ),
 
@@ -64,44 +106,46 @@ guest_sightings as (
     select
         'email_hash' as identifier_kind,
         email_hash as identifier,
+        identifier_id,
+        person_id,
         cast(null as varchar) as linked_kind,
         cast(null as varchar) as linked_identifier,
         evidence,
         first_seen_at as valid_from
-    from evidence
+    from email_evidence
     where customer_id is null
 
 ),
 
 links as (
 
-    select * from customer_sightings
-    union all
-    select * from email_links
-    union all
-    select * from guest_sightings
-
-),
-
-resolved as (
-
-    select
-        links.*,
-        cast(null as timestamp) as valid_to,
-        identifiers.identifier_id,
-        identifiers.person_id
-    from links
-    inner join identifiers
-        on
-            links.identifier_kind = identifiers.identifier_kind
-            and links.identifier = identifiers.identifier
-    union all by name
     select
         *,
+        cast(null as timestamp) as valid_to
+    from customer_sightings
+    union all
+    select
+        *,
+        cast(null as timestamp) as valid_to
+    from email_links
+    union all
+    select
+        *,
+        cast(null as timestamp) as valid_to
+    from guest_sightings
+    union all
+    select
         'anonymous_id' as identifier_kind,
         anonymous_id as identifier,
-        {{ identifier_id("'anonymous_id'", 'anonymous_id') }} as identifier_id
+        identifier_id,
+        person_id,
+        linked_kind,
+        linked_identifier,
+        evidence,
+        valid_from,
+        valid_to
     from device_links
+    where {{ touched('link', 'identifier_id') }}
 
 ),
 
@@ -122,7 +166,7 @@ final as (
         evidence,
         valid_from,
         valid_to
-    from resolved
+    from links
 
 )
 
