@@ -21,15 +21,15 @@ CODE: Final = (
 )
 TABLES: Final = {
     "runs": (
-        "run_number bigint, started_at timestamp, finished_at timestamp, is_full_refresh boolean,"
-        " reasons varchar, rules varchar, code_hash varchar, is_as_of_given boolean,"
-        " as_of timestamp"
+        "run_number BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, is_full_refresh BOOLEAN,"
+        " reasons VARCHAR, rules VARCHAR, code_hash VARCHAR, is_as_of_given BOOLEAN,"
+        " as_of TIMESTAMP"
     ),
-    "files": "path varchar, size_bytes bigint, modified_at timestamp, run_number bigint",
-    "touched": "entity varchar, entity_key varchar, model_name varchar",
+    "files": "path VARCHAR, size_bytes BIGINT, modified_at TIMESTAMP, run_number BIGINT",
+    "touched": "entity VARCHAR, entity_key VARCHAR, model_name VARCHAR",
     "rewrites": (
-        "run_number bigint, model_name varchar, deleted_rows bigint, inserted_rows bigint,"
-        " total_rows bigint"
+        "run_number BIGINT, model_name VARCHAR, deleted_rows BIGINT, inserted_rows BIGINT,"
+        " total_rows BIGINT"
     ),
 }
 
@@ -45,16 +45,25 @@ def code_hash() -> str:
 
 
 def create_run_state(con: DuckDBPyConnection) -> None:
-    """Create what is missing of schema `ops`, and note the code that will run.
+    """Create schema `ops` where it is missing or of another version, and note the code that will run.
+
+    A new schema knows of no run, so that the next one builds everything.
 
     Parameters
     ----------
     con
         Open connection to the build file.
     """
+    found = con.execute(
+        "select table_name, string_agg(column_name || ' ' || data_type, ', ' order by column_index)"
+        " from duckdb_columns() where schema_name = 'ops' and database_name = current_database()"
+        " group by all"
+    ).fetchall()
     con.execute("begin")
-    con.execute("create schema if not exists ops")
-    for name, columns in TABLES.items():
-        con.execute(f"create table if not exists ops.{name} ({columns})")
+    if dict(found) | TABLES != dict(found):
+        con.execute("drop schema if exists ops cascade")
+        con.execute("create schema ops")
+        for name, columns in TABLES.items():
+            con.execute(f"create table ops.{name} ({columns})")
     con.execute("create or replace table ops.code as select ? as code_hash", [code_hash()])
     con.execute("commit")

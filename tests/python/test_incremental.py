@@ -1,0 +1,311 @@
+"""A run builds what is new; where that would be wrong it stops, or builds everything, and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from conftest import DBT, PROJECT, SimulatedShop, Warehouse, order, write_lake, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPLITS = Path(__file__).with_name("splits.py")
+SETTINGS = re.compile(r"var\('(\w+)'\)")
+
+
+@pytest.fixture
+def rebuild(tmp_path: Path) -> Callable[..., Warehouse]:
+    """Run dbt on a lake, again and again into one warehouse."""
+
+    def run(lake: Path, *arguments: str, project: Path = PROJECT) -> Warehouse:
+        settings = {"CX_RAW_PATH": str(lake), "CX_WAREHOUSE_DIR": str(tmp_path / "warehouse")}
+        paths = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
+        command = [str(DBT), "--no-use-colors", *(arguments or ("run",)), *paths]
+        done = subprocess.run(
+            command,
+            cwd=project,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        path = tmp_path / "warehouse" / "build.duckdb"
+        return Warehouse(path, done.stdout + done.stderr, done.returncode == 0)
+
+    return run
+
+
+def last_run(warehouse: Warehouse) -> tuple[Any, ...]:
+    return warehouse.query(
+        "select is_full_refresh, reasons, finished_at is not null from ops.runs"
+        " order by run_number desc limit 1"
+    )[0]
+
+
+def rewritten(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
+    rows = warehouse.query(
+        "select model_name, inserted_rows + deleted_rows, total_rows from ops.rewrites"
+        " where run_number = (select max(run_number) from ops.runs)"
+    )
+    return {name: (changed, total) for name, changed, total in rows}
+
+
+def event(event_id: str, at: str, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": event_id,
+        "anonymous_id": "d1",
+        "occurred_at": at,
+        "event_name": "page_view",
+        "page_url": "https://shop.example/",
+    } | more
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    tables = {
+        "storefront/orders": [order("o1", customer_id="c1")],
+        "web/events": [event("e1", "2024-03-01 11:50:00", customer_id="c1")],
+    }
+    return write_lake(tmp_path / "lake", tables)
+
+
+def test_a_changed_a_vanished_file_and_an_earlier_as_of_rebuild_everything_and_say_so(
+    lake: Path, rebuild: Callable[..., Warehouse]
+) -> None:
+    assert rebuild(lake, "seed").succeeded
+    first = rebuild(lake)
+    assert first.succeeded, first.output[-3000:]
+    assert last_run(first) == (True, "this is the first build of the warehouse", True)
+
+    again = rebuild(lake)
+    assert last_run(again) == (False, "", True)
+    assert {changed for changed, _ in rewritten(again).values()} == {0}
+
+    added = write_table(lake, "web/events", [event("e2", "2024-03-01 11:55:00")])
+    assert last_run(rebuild(lake)) == (False, "", True)
+    os.utime(added, (1, 1))
+    changed = rebuild(lake)
+    assert last_run(changed) == (True, "file web/events/part-1.parquet changed", True)
+    assert "rebuilt whole: file web/events/part-1.parquet changed" in changed.output
+    added.unlink()
+    gone = rebuild(lake)
+    assert last_run(gone) == (True, "file web/events/part-1.parquet is no longer in the lake", True)
+    assert gone.query("select event_id from staging.stg_web__events") == [("e1",)]
+
+    earlier = rebuild(lake, "run", "--vars", "as_of: 2024-03-01 11:59:00")
+    assert last_run(earlier) == (True, "as_of moved back", True)
+    assert earlier.query("select count(*) from marts.fct_orders") == [(0,)]
+    # and on again, without a var: what lay after it has happened by now
+    later = rebuild(lake)
+    assert last_run(later) == (False, "", True)
+    assert later.query("select count(*) from marts.fct_orders") == [(1,)]
+
+    asked = rebuild(lake, "run", "--full-refresh")
+    assert last_run(asked) == (True, "it was asked for", True)
+
+
+def test_rules_that_differ_stop_the_run_and_are_named(
+    lake: Path,
+    rebuild: Callable[..., Warehouse],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = tmp_path / "project"
+    for name in ("models", "macros", "seeds", "tests", "analyses", "profiles"):
+        shutil.copytree(PROJECT / name, project / name)
+    shutil.copy(PROJECT / "dbt_project.yml", project)
+    (project / "profiles.yml").symlink_to("profiles/profiles.yml")
+    assert rebuild(lake, "seed", project=project).succeeded
+    assert rebuild(lake, project=project).succeeded
+
+    stopped = rebuild(lake, "run", "--vars", "session_timeout_minutes: 20", project=project)
+    assert not stopped.succeeded
+    assert "var session_timeout_minutes was 30 when the tables were built, and is 20 now" in (
+        stopped.output
+    )
+    assert "dbt build --full-refresh" in stopped.output
+    assert len(stopped.query("from ops.runs")) == 1
+
+    # a setting of what is built whole anyway is free to change
+    assert rebuild(lake, "run", "--vars", "acquisition_lookback_days: 7", project=project).succeeded
+
+    rules = project / "seeds" / "intent_rules.csv"
+    rules.write_text(rules.read_text().rstrip("\n") + "\n99,page_view,,,research\n")
+    stopped = rebuild(lake, "build", "--exclude-resource-type", "unit_test", project=project)
+    assert not stopped.succeeded
+    assert "seed intent_rules is another than the one" in stopped.output
+    # data, not a rule
+    rules.write_text((PROJECT / "seeds" / "intent_rules.csv").read_text())
+    exclusions = project / "seeds" / "identity_exclusions.csv"
+    exclusions.write_text(exclusions.read_text() + "customer_id,c1,,\n")
+    assert rebuild(lake, "seed", "--select", "identity_exclusions", project=project).succeeded
+    assert rebuild(lake, project=project).succeeded
+    owners = "select count(*) from intermediate.int_device_owners"
+    assert rebuild(lake, project=project).query(owners) == [(0,)]
+
+    monkeypatch.setenv("CX_PII_KEY", "another secret")
+    stopped = rebuild(lake, project=project)
+    assert not stopped.succeeded
+    assert "CX_PII_KEY is another than the one" in stopped.output
+    assert "another secret" not in json.dumps(stopped.query("from ops.runs"), default=str)
+
+
+def test_one_late_event_rewrites_less_than_a_hundredth_of_the_sessions(
+    simulated: SimulatedShop, rebuild: Callable[..., Warehouse], tmp_path: Path
+) -> None:
+    lake = shutil.copytree(simulated.lake, tmp_path / "lake")
+    assert rebuild(lake, "seed").succeeded
+    assert rebuild(lake).succeeded
+    [(device, customer)] = simulated.warehouse.query(
+        "select anonymous_id, min(customer_id) from staging.stg_web__events"
+        " where row_bucket = 'staged' and customer_id is not null group by all"
+        " order by count(*) desc, 1 limit 1"
+    )
+    late = event("late", "2024-02-01 10:00:00", anonymous_id=device, customer_id=customer)
+    write_table(lake, "web/events", [late])
+    built = rebuild(lake)
+    assert last_run(built) == (False, "", True)
+    sessions, total = rewritten(built)["fct_sessions"]
+    assert 1 <= sessions <= total / 100
+    assert built.query(
+        "select count(*) from marts.fct_sessions where started_at = '2024-02-01 10:00'"
+    )
+
+
+def test_late_rows_are_counted_on_the_day_they_arrive(
+    tmp_path: Path, rebuild: Callable[..., Warehouse]
+) -> None:
+    """Three days and a second late is late; a correction is as old as its update."""
+    at = "2024-03-01 12:00:00"
+    events = [
+        event("in time", at, _loaded_at="2024-03-04 12:00:00"),
+        event("late", at, _loaded_at="2024-03-04 12:00:01"),
+        event("later", at, _loaded_at="2024-03-11 12:00:00"),
+        event("unknown", at, _loaded_at=None),
+        event("of 1900", "1900-01-01 00:00:00", _loaded_at="2024-03-04 12:00:00"),
+    ]
+    corrected = {"updated_at": "2024-03-20 12:00:00", "_loaded_at": "2024-03-21 12:00:00"}
+    tables = {
+        "storefront/orders": [order("o1", ordered_at=at, **corrected)],
+        "web/events": events,
+    }
+    lake = write_lake(tmp_path / "lake", tables)
+    assert rebuild(lake, "seed").succeeded
+    built = rebuild(lake)
+    assert built.query(
+        "select table_name, loaded_date::varchar, row_count, late_row_count, days_late_max"
+        " from quality.dq_late_arrivals order by all"
+    ) == [
+        ("events", "2024-03-04", 3, 1, pytest.approx(3 + 1 / 86400)),
+        ("events", "2024-03-11", 1, 1, 10.0),
+        ("orders", "2024-03-21", 1, 0, 1.0),
+    ]
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("parsed")
+    settings = {"CX_WAREHOUSE_DIR": str(folder), "CX_RAW_PATH": str(PROJECT / "data" / "demo")}
+    command = [str(DBT), "--quiet", "parse", "--target-path", str(folder)]
+    subprocess.run(command, cwd=PROJECT, env=os.environ | settings, check=True)
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def incremental_nodes(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes = [
+        node
+        for node in manifest["nodes"].values()
+        if node["config"].get("materialized") == "incremental"
+    ]
+    assert len(nodes) > 20
+    return nodes
+
+
+def test_the_guard_knows_every_setting_that_a_touched_model_reads(manifest: dict[str, Any]) -> None:
+    macros = manifest["macros"]
+
+    def settings_of(sql: str, macro_ids: list[str], seen: set[str]) -> set[str]:
+        found = set(SETTINGS.findall(sql))
+        for macro_id in macro_ids:
+            # what decides on the run itself, and settings that are data
+            if macro_id in seen or not macro_id.startswith("macro.cx_warehouse."):
+                continue
+            seen.add(macro_id)
+            macro = macros[macro_id]
+            if not macro["original_file_path"].startswith("macros/incremental"):
+                found |= settings_of(macro["macro_sql"], macro["depends_on"]["macros"], seen)
+        return found
+
+    read = set()
+    for node in incremental_nodes(manifest):
+        if node["config"]["meta"].get("touched_by"):
+            macro_ids = node["depends_on"]["macros"]
+            hooks = " ".join(hook["sql"] for hook in node["config"]["pre-hook"])
+            read |= settings_of(node["raw_code"] + hooks, macro_ids, set())
+    listed = macros["macro.cx_warehouse.incremental_settings"]["macro_sql"]
+    guarded = set(re.findall(r"'(\w+)'", listed))
+    # as_of moves with every day: what depends on it is touched
+    assert read - {"as_of"} == guarded
+
+
+def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str, Any]) -> None:
+    nodes = manifest["nodes"]
+    for node in incremental_nodes(manifest):
+        if not node["config"]["meta"].get("touched_by"):
+            continue
+        for read in node["depends_on"]["nodes"]:
+            source = nodes.get(read)
+            if (
+                source is None
+                or source["resource_type"] == "seed"
+                or source["name"] == "int_settings"
+            ):
+                continue
+            views = [source]
+            while views and views[0]["config"]["materialized"] == "view":
+                view = views.pop(0)
+                views += [nodes[name] for name in view["depends_on"]["nodes"]]
+            told = {view["name"]: view["config"]["materialized"] for view in views}
+            assert set(told.values()) <= {"incremental", "seed"}, f"{node['name']} reads {told}"
+
+
+def run_splits(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, SPLITS, *arguments], capture_output=True, text=True, check=False
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    return done.stdout
+
+
+def test_a_lake_that_arrives_in_parts_gives_what_it_gives_at_once() -> None:
+    """The long form: `make splits N=200`."""
+    assert "3 of 3 cases equal" in run_splits("--cases", "3", "--seed", "20")
+
+
+def test_a_run_that_is_killed_loses_nothing() -> None:
+    told = run_splits("--cases", "1", "--seed", "60", "--kills", "12")
+    assert sum(map(int, re.findall(r"(\d+) killed", told))) >= 20
+
+
+def test_the_warehouse_of_an_older_version_is_rebuilt(
+    lake: Path, rebuild: Callable[..., Warehouse]
+) -> None:
+    assert rebuild(lake, "seed").succeeded
+    built = rebuild(lake)
+    with duckdb.connect(str(built.path)) as con:
+        con.execute("alter table ops.runs drop column reasons")
+        con.execute("update marts.fct_sessions set page_view_count = 77")
+    again = rebuild(lake)
+    assert last_run(again) == (True, "this is the first build of the warehouse", True)
+    assert again.query("select page_view_count from marts.fct_sessions") == [(1,)]
