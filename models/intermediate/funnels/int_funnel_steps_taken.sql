@@ -10,7 +10,14 @@
         when element.reached_at <= kept[-1].closes_at
             then
                 element.step_number = kept[-1].step_number + 1
-                and coalesce(element.event_id <> kept[-1].event_id, true)
+                and coalesce(
+                    element.event_id not in (
+                        kept[-1].event_id, kept[-2].event_id, kept[-3].event_id,
+                        kept[-4].event_id, kept[-5].event_id, kept[-6].event_id,
+                        kept[-7].event_id
+                    ),
+                    true
+                )
         else
             element.step_number = 1
             and coalesce(element.reached_at > kept[-1].reached_at, true)
@@ -70,7 +77,8 @@ histories as (
 
 ),
 
--- an open entry takes the step that is next; where none is open, a first step opens one
+-- an open entry takes the step that is next, by an event that took none of the at most
+-- seven before; where none is open, a first step opens one
 taken as (
 
     select

@@ -273,5 +273,6 @@ ACCOUNT_SHARES: Final = (0.62, 0.22, 0.16)
 CONSENT_SHARE: Final = 0.94
 SUBSCRIBER_SHARE: Final = 0.45
 SHARED_TABLET_SHARE: Final = 0.6
+"""Of the tablets of every second person; the next person uses it as well."""
 EMAIL_CHANGE_SHARE: Final = 0.03
 SECOND_ACCOUNT_SHARE: Final = 0.02
