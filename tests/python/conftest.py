@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -146,6 +147,22 @@ def load_script(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def copy_project(folder: Path) -> Path:
+    """Return a project whose seeds may be changed; all else is the original."""
+    for name in ("dbt_project.yml", "profiles.yml", "models", "macros"):
+        (folder / name).symlink_to(PROJECT / name)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "dbt").symlink_to(PROJECT / "tests" / "dbt")
+    shutil.copytree(PROJECT / "seeds", folder / "seeds")
+    return folder
+
+
+def add_to_seed(project: Path, seed: str, *rows: str) -> None:
+    """Add rows, written as in the file, to a seed of a copied project."""
+    with (project / "seeds" / f"{seed}.csv").open("a") as file:
+        file.writelines(f"{row}\n" for row in rows)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conftest import PROJECT, BuildLake, order, write_lake
+from conftest import BuildLake, add_to_seed, copy_project, order, write_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 START = datetime(2024, 1, 1, tzinfo=UTC)
 EVENTS = ("product_view", "add_to_cart", "checkout_started", "purchase", "cart_view")
 EVENTS += ("account_registered",)
+# A funnel whose steps share their event, beside those that ship.
+AGAIN = (
+    "again,1,seen,product_view,,",
+    "again,2,seen_again,product_view,,48",
+    "again,3,added_to_cart,add_to_cart,,48",
+    "again,4,seen_once_more,product_view,,48",
+)
 Entry = tuple[int, int]
 
 
-def seed_funnels() -> dict[str, list[tuple[str, float]]]:
-    """Return the steps (event, window in seconds) of each funnel that ships."""
+def seed_funnels(project: Path) -> dict[str, list[tuple[str, float]]]:
+    """Return the steps (event, window in seconds) of each funnel."""
     funnels: dict[str, list[tuple[str, float]]] = {}
-    with (PROJECT / "seeds" / "funnel_steps.csv").open(newline="") as file:
+    with (project / "seeds" / "funnel_steps.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             assert not row["filter"]
             window = 3600 * float(row["window_hours"] or 0)
@@ -32,20 +39,30 @@ def seed_funnels() -> dict[str, list[tuple[str, float]]]:
     return funnels
 
 
-def walk(steps: list[tuple[str, float]], history: Iterable[tuple[int, str]]) -> list[Entry]:
-    """Return (first second, furthest step) of the entries of one history."""
-    numbers = {event: number for number, (event, _) in enumerate(steps, start=1)}
-    moments = sorted((second, numbers[event]) for second, event in history if event in numbers)
+def walk(steps: list[tuple[str, float]], history: Iterable[tuple[int, str, str]]) -> list[Entry]:
+    """Return (first second, furthest step) of the entries of one history.
+
+    A history holds second, event and the id of each event; one event takes one step.
+    """
+    moments = sorted(
+        (second, number, event_id)
+        for second, event, event_id in history
+        for number, (name, _) in enumerate(steps, start=1)
+        if name == event
+    )
     entries: list[Entry] = []
     reached, last = 0, 0
-    for second, number in moments:
+    taken: set[str] = set()
+    for second, number, event_id in moments:
         is_open = 0 < reached < len(steps) and second <= last + steps[reached][1]
-        if is_open and number == reached + 1:
+        if is_open and number == reached + 1 and event_id not in taken:
             reached, last = number, second
             entries[-1] = (entries[-1][0], number)
-        elif not is_open and number == 1:
+            taken.add(event_id)
+        elif not is_open and number == 1 and (not entries or second > last):
             reached, last = 1, second
             entries.append((second, 1))
+            taken = {event_id}
     return entries
 
 
@@ -65,8 +82,13 @@ def test_every_history_is_walked_as_the_definition_says(
         }
         for index, (device, hour, name) in enumerate(zip(devices, hours, names, strict=True))
     ]
-    lake = write_lake(tmp_path, {"storefront/orders": [order("o-1")], "web/events": events})
-    built = build_lake(lake)
+    lake = write_lake(
+        tmp_path / "lake", {"storefront/orders": [order("o-1")], "web/events": events}
+    )
+    project = tmp_path / "project"
+    project.mkdir()
+    add_to_seed(copy_project(project), "funnel_steps", *AGAIN)
+    built = build_lake(lake, project=project)
     found = built.query("""
         select entries.funnel_name, sessions.anonymous_id,
             cast(epoch(entries.entered_at - timestamp '2024-01-01') as integer),
@@ -75,13 +97,14 @@ def test_every_history_is_walked_as_the_definition_says(
         inner join intermediate.int_sessions_owned as sessions
             on entries.session_id = sessions.session_id
     """)
+    ids = [event["event_id"] for event in events]
     histories = sorted(
-        zip(devices.tolist(), (3600 * hours).tolist(), names.tolist(), strict=True),
+        zip(devices.tolist(), (3600 * hours).tolist(), names.tolist(), ids, strict=True),
         key=lambda event: event[0],
     )
     expected = [
         (funnel, f"d{device}", second, furthest)
-        for funnel, steps in seed_funnels().items()
+        for funnel, steps in seed_funnels(project).items()
         for device, group in groupby(histories, key=lambda event: event[0])
         for second, furthest in walk(steps, [event[1:] for event in group])
     ]

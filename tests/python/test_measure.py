@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from conftest import BuildLake, SimulatedShop
 from cx_warehouse import cli
 from cx_warehouse.measure.identity import Score, measure_identity
 from cx_warehouse.settings import DEMO_PII_KEY, CxError, Settings
+from cx_warehouse.simulate import Config, simulate
 from small_build import small_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from conftest import SimulatedShop
 
 # Alice has an account, Bob is a guest, Carol only looks. Alice and Bob share the tablet.
 IDENTITIES = """
@@ -241,6 +241,11 @@ def test_identity_of_a_simulated_shop_keeps_the_bars(simulated: SimulatedShop) -
     assert all(score.pairs > 1000 for score in measure.by_kind.values())
     assert measure.whole.precision >= 0.995
     assert measure.whole.recall >= 0.90
+    # shared devices are among them, and events are given to another person nowhere else
+    assert measure.shared.pairs > 50
+    wrong = measure.whole.pairs - measure.whole.right_pairs
+    assert wrong == measure.shared.pairs - measure.shared.right_pairs
+    assert measure.mixed_persons == 0
     # the events' sessions are found by device and time alone; the build knows each event's own
     [(events, pairs)] = simulated.warehouse.query("""
         select count(*), count(*) filter (where not owned.is_visitor)
@@ -253,3 +258,35 @@ def test_identity_of_a_simulated_shop_keeps_the_bars(simulated: SimulatedShop) -
         f"select count(*) from '{simulated.truth}/events.parquet'"
     ).fetchall()
     assert events + sum(measure.left_out.values()) == planted
+
+
+@pytest.fixture(scope="module")
+def tablets(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> SimulatedShop:
+    """Build a shop in which everybody uses a tablet, most of them that of two persons."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cx_warehouse.simulate.people.TABLET_SHARE", 1.0)
+        patch.setattr("cx_warehouse.simulate.planted.SHARED_TABLET_SHARE", 1.0)
+        outcome = simulate(Config(300, 365, 1), tmp_path_factory.mktemp("tablets"))
+    return SimulatedShop(outcome.lake, outcome.truth, build_lake(outcome.lake))
+
+
+def test_where_two_persons_were_seen_no_event_of_one_reaches_the_other(
+    tablets: SimulatedShop,
+) -> None:
+    """Scenario: shared device, on many tablets."""
+    both_seen = f"""
+        select anonymous_id from '{tablets.truth}/sightings.parquet'
+        group by anonymous_id having count(distinct person_id) = 2
+    """
+    given = tablets.warehouse.query(f"""
+        select owned.is_visitor, count(*) as events, count(distinct truth.person_id) as persons
+        from intermediate.int_events_sessionised as events
+        inner join intermediate.int_sessions_owned as owned using (session_id)
+        inner join '{tablets.truth}/events.parquet' as truth using (event_id)
+        where events.anonymous_id in ({both_seen})
+        group by events.anonymous_id, owned.person_id, owned.is_visitor
+    """)
+    assert sum(events for is_visitor, events, _ in given if not is_visitor) > 200
+    assert {persons for is_visitor, _, persons in given if not is_visitor} == {1}
+    # what shows neither could be either's
+    assert {persons for is_visitor, _, persons in given if is_visitor} == {1, 2}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from conftest import PROJECT, BuildLake, Warehouse, order, write_lake
+from conftest import PROJECT, BuildLake, Warehouse, copy_project, order, write_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,14 +169,7 @@ SEEDS = sorted({seed for seed, _, _ in TYPOS})
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project whose seeds may be changed; all else is the original."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("dbt_project.yml", "profiles.yml", "models", "macros"):
-        (folder / name).symlink_to(PROJECT / name)
-    (folder / "tests").mkdir()
-    (folder / "tests" / "dbt").symlink_to(PROJECT / "tests" / "dbt")
-    shutil.copytree(PROJECT / "seeds", folder / "seeds")
-    return folder
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 def change_seeds(project: Path, change: Callable[[str, str], str]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from cx_warehouse.contract import LOADED_AT, raw_tables
 from cx_warehouse.settings import CxError
 from cx_warehouse.simulate import DIRT_KINDS, Config, parse_dirt, simulate
+from cx_warehouse.simulate.contacts import ASKED_AGAIN_AFTER, ASKED_AGAIN_SHARES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -421,7 +422,8 @@ def test_some_devices_have_two_persons_and_some_persons_several_devices(shop: Sh
             where identifier_kind = 'anonymous_id' group by person_id
         )
     """)
-    assert shared > 5
+    # every fourteenth tablet
+    assert shared > 60
     assert several > 0.1
     most = shop.value("""
         select max(persons) from (
@@ -463,6 +465,26 @@ def test_late_deliveries_bring_tickets_low_scores_and_lost_customers(crowd: Shop
         """)
     )
     assert returns[True] < 0.92 * returns[False]
+
+
+def test_customers_ask_again_above_all_where_the_answer_was_slow(crowd: Shop) -> None:
+    rows = crowd.rows("""
+        with asked as (
+            select is_slow_service, count(*) as tickets,
+                date_diff('second', min(created_at), max(created_at)) as seconds
+            from support_tickets inner join true_orders using (order_id)
+            group by order_id, is_slow_service
+        )
+        select is_slow_service, count(*), avg((tickets = 2)::int), max(tickets),
+            min(seconds) filter (tickets = 2), max(seconds) filter (tickets = 2)
+        from asked group by is_slow_service order by is_slow_service
+    """)
+    for (_, count, share, most, earliest, latest), planted in zip(
+        rows, ASKED_AGAIN_SHARES, strict=True
+    ):
+        assert abs(share - planted) < 4 * np.sqrt(planted * (1 - planted) / count)
+        assert most == 2
+        assert ASKED_AGAIN_AFTER[0] <= earliest < latest < ASKED_AGAIN_AFTER[1]
 
 
 def test_promotions_bring_orders_and_customers_of_their_own_kind(crowd: Shop) -> None:

@@ -8,7 +8,16 @@
 {% set is_taken %}
     case
         when element.reached_at <= kept[-1].closes_at
-            then element.step_number = kept[-1].step_number + 1
+            then
+                element.step_number = kept[-1].step_number + 1
+                and coalesce(
+                    element.event_id not in (
+                        kept[-1].event_id, kept[-2].event_id, kept[-3].event_id,
+                        kept[-4].event_id, kept[-5].event_id, kept[-6].event_id,
+                        kept[-7].event_id
+                    ),
+                    true
+                )
         else
             element.step_number = 1
             and coalesce(element.reached_at > kept[-1].reached_at, true)
@@ -21,7 +30,8 @@ with steps as (
         *,
         lead(window_hours) over (
             partition by funnel_name order by step_number
-        ) as next_window_hours
+        ) as next_window_hours,
+        count(*) over (partition by funnel_name, event_name) > 1 as shares_events
     from {{ ref('funnel_steps') }}
 
 ),
@@ -33,7 +43,8 @@ events as (
 
 ),
 
--- each step with the time until which an entry that takes it stays open
+-- each step with the time until which an entry that takes it stays open, and its event
+-- where several steps could take that
 possible_steps as (
 
     select
@@ -42,7 +53,8 @@ possible_steps as (
         events.occurred_at as reached_at,
         events.step_number,
         events.occurred_at
-        + interval '1' second * (steps.next_window_hours * 3600) as closes_at
+        + interval '1' second * (steps.next_window_hours * 3600) as closes_at,
+        case when steps.shares_events then events.event_id end as event_id
     from events
     inner join steps
         on
@@ -58,14 +70,15 @@ histories as (
         funnel_name,
         person_id,
         {{ sorted_list(
-            record_of(['reached_at', 'step_number', 'closes_at'])
+            record_of(['reached_at', 'step_number', 'closes_at', 'event_id'])
         ) }} as history
     from possible_steps
     group by all
 
 ),
 
--- an open entry takes the step that is next; where none is open, a first step opens one
+-- an open entry takes the step that is next, by an event that took none of the at most
+-- seven before; where none is open, a first step opens one
 taken as (
 
     select

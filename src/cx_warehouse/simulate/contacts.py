@@ -47,6 +47,9 @@ SUBJECTS: Final = (
 LATE_TICKET_AFTER: Final = (6 * HOUR, 60 * HOUR)
 TICKET_AFTER: Final = (6 * HOUR, 8 * DAY)
 SLOW_QUESTIONS: Final = 0.2
+ASKED_AGAIN_SHARES: Final = (0.04, 0.30)
+"""Tickets that the customer asks about again: answered in time, and slowly."""
+ASKED_AGAIN_AFTER: Final = (4 * HOUR, 6 * DAY)
 NAMES_ACCOUNT: Final = 0.8
 QUESTION_SHARE: Final = 0.03
 RESOLUTION: Final = lognormal_table(9.0 * HOUR, 1.0, 9.0 * DAY)
@@ -112,6 +115,13 @@ def draw_tickets(chunk: Chunk) -> Tickets:
     usual = np.full(questions, 8.0)
     satisfaction = np.concatenate([purchases.satisfaction[order], usual])
     order = np.concatenate([order, np.full(questions, -1)])
+    is_asked_again = rng.random(len(order)) < np.array(ASKED_AGAIN_SHARES)[is_slow.astype(np.int64)]
+    again_at = created + rng.integers(*ASKED_AGAIN_AFTER, len(order))
+    again = np.flatnonzero(is_asked_again & (again_at < end))
+    created = np.concatenate([created, again_at[again]])
+    person, order, is_slow, satisfaction = (
+        np.concatenate([column, column[again]]) for column in (person, order, is_slow, satisfaction)
+    )
     count = len(order)
     channel = choose(rng, CHANNEL_WEIGHTS, count)
     minutes = RESPONSE_MINUTES[channel] * from_table(rng, RESPONSE_SPREAD, count) // 1000 + 1

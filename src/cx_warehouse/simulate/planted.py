@@ -272,6 +272,7 @@ ACCOUNT_SHARES: Final = (0.62, 0.22, 0.16)
 """Account at the first order, guest for ever, guest who registers later."""
 CONSENT_SHARE: Final = 0.94
 SUBSCRIBER_SHARE: Final = 0.45
-SHARED_TABLET_SHARE: Final = 0.05
+SHARED_TABLET_SHARE: Final = 0.6
+"""Of the tablets of every second person; the next person uses it as well."""
 EMAIL_CHANGE_SHARE: Final = 0.03
 SECOND_ACCOUNT_SHARE: Final = 0.02
