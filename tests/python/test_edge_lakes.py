@@ -350,6 +350,7 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
     assert {table for table, found in rows.items() if not found} == {
         *(f"marts.{table}" for table in empty),
         "quality.dq_quarantined_rows",
+        "quality.dq_late_arrivals",
     }
     assert built.query("select as_of::varchar from quality.dq_builds") == [(AT,)]
     assert built.query("select count(*) from marts.dim_dates") == [(1,)]
