@@ -56,8 +56,8 @@ lint: install ## Check style, types and architecture without running anything
 	$(LINT_SETTINGS) sqlfluff lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
-bench: install ## Measure a full build against copying its raw tables; SIZE=S|M|L or ORDERS=..., RUNS=...
-	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
+bench: install ## Measure a full build against copying its raw tables: SIZE=S|M|L (DAY=1: one more day) or ORDERS=...; RUNS=...
+	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(DAY),--day) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: splits
 splits: install ## Compare builds of a lake that arrives in parts with builds at once; N=cases, SEED=first, KILLS=...

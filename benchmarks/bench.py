@@ -144,17 +144,31 @@ def build(raw_path: Path, work: Path) -> Build:
         Folder of this build alone; receives warehouse, target and logs.
     """
     work.mkdir(parents=True)
-    target = work / "target"
-    environment = {
+    (work / "warehouse").mkdir()
+    run_command([str(DBT), "seed", *flags(work)], work / "seed.txt", environment(raw_path, work))
+    return run_models(raw_path, work)
+
+
+def environment(raw_path: Path, work: Path) -> dict[str, str]:
+    """Return what tells dbt of a lake and a warehouse in a scratch folder."""
+    return {
         "CX_RAW_PATH": str(raw_path),
         "CX_RAW_FORMAT": "parquet",
         "CX_WAREHOUSE_DIR": str(work / "warehouse"),
     }
-    (work / "warehouse").mkdir()
-    flags = ["--target-path", str(target), "--log-path", str(work / "logs")]
-    run_command([str(DBT), "seed", *flags], work / "seed.txt", environment)
-    run = run_command([str(DBT), "run", *flags], work / "run.txt", environment)
-    results = json.loads((target / "run_results.json").read_text())["results"]
+
+
+def flags(work: Path) -> list[str]:
+    """Return what keeps dbt's own files in a scratch folder."""
+    return ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
+
+
+def run_models(raw_path: Path, work: Path) -> Build:
+    """Run all models into the warehouse of a scratch folder and measure that."""
+    run = run_command(
+        [str(DBT), "run", *flags(work)], work / "run.txt", environment(raw_path, work)
+    )
+    results = json.loads((work / "target" / "run_results.json").read_text())["results"]
     model_seconds = {
         result["unique_id"].rpartition(".")[2]: result["execution_time"]
         for result in results
@@ -245,16 +259,16 @@ def measure(lake: Path, one_order: Path, runs: int, work: Path) -> dict[str, Any
     }
 
 
-def format_result(result: dict[str, Any]) -> str:
-    """Lay a result out as a text table."""
+def format_result(result: dict[str, Any], floor: str) -> str:
+    """Lay a result out as a text table; `floor` says what net is compared with."""
     rows = [(f"rows of {name}", f"{count:,}", "") for name, count in result["rows"].items()]
     rows += [
         ("models", f"{result['model_count']}", ""),
-        ("floor: raw tables copied once", f"{result['floor_seconds']:.2f}", "s"),
+        (floor, f"{result['floor_seconds']:.2f}", "s"),
         ("dbt run", f"{result['run_seconds']:.2f}", "s"),
         ("dbt run, one order", f"{result['run_seconds_one_order']:.2f}", "s"),
         ("net", f"{result['net_seconds']:.2f}", "s"),
-        ("net / floor", f"{result['net_over_floor']:.2f}", ""),
+        (f"net / {floor}", f"{result['net_over_floor']:.2f}", ""),
         ("dbt run, processor time", f"{result['processor_seconds']:.2f}", "s"),
         ("peak memory", f"{result['peak_gigabytes']:.2f}", "GB"),
         ("warehouse file", f"{result['warehouse_megabytes']:,.0f}", "MB"),
@@ -264,9 +278,9 @@ def format_result(result: dict[str, Any]) -> str:
     return "\n".join(f"{name:<{width}} {value:>12} {unit}".rstrip() for name, value, unit in rows)
 
 
-def write_result(name: str, result: dict[str, Any]) -> None:
+def write_result(name: str, result: dict[str, Any], floor: str = "floor") -> None:
     """Print a result and write it beside the others."""
-    print(format_result(result))
+    print(format_result(result, floor))
     RESULTS.mkdir(parents=True, exist_ok=True)
     file = RESULTS / f"{name}.json"
     file.write_text(json.dumps(result, indent=2) + "\n")
@@ -298,19 +312,87 @@ def bench_shops(arguments: argparse.Namespace, work: Path) -> None:
         print(f"net seconds per event at {sizes[1]} / at {sizes[0]}: {growth:.2f}")
 
 
+def rewritten_rows(work: Path) -> list[tuple[str, int, int, int]]:
+    """Return what the last run rewrote: model, rows that went, rows that came, rows there are.
+
+    Raises
+    ------
+    BenchError
+        If it was a full refresh.
+    """
+    with duckdb.connect(str(work / "warehouse" / "build.duckdb"), read_only=True) as con:
+        run, is_full_refresh, reasons = con.execute(
+            "select run_number, is_full_refresh, reasons from ops.runs"
+            " order by run_number desc limit 1"
+        ).fetchall()[0]
+        if is_full_refresh:
+            message = f"the day's run was a full refresh: {reasons}"
+            raise BenchError(message)
+        return con.execute(
+            "select model_name, deleted_rows, inserted_rows, total_rows from ops.rewrites"
+            " where run_number = ? order by inserted_rows + deleted_rows desc, model_name",
+            [run],
+        ).fetchall()
+
+
+def bench_day(arguments: argparse.Namespace, work: Path) -> None:
+    """Measure one more day on a year of a shop against a full refresh of the year."""
+    write_orders(work / "raw_one_order", 1, arguments.seed)
+    shop, lake, day = work / arguments.size, work / "lake", work / "day"
+    rows = write_shop(shop, SHOPS[arguments.size], arguments.seed)
+    script = str(Path(__file__).with_name("split_day.py"))
+    new_rows = write_lake([script, str(shop / "lake"), str(lake), str(day)], day, work / "day.txt")
+    shutil.rmtree(shop)
+    smalls, wholes, days = [], [], []
+    for number in range(arguments.runs):
+        smalls.append(build(work / "raw_one_order", work / f"one_order_{number}"))
+        folder = work / f"year_{number}"
+        year = shutil.copytree(lake, work / f"lake_{number}", copy_function=os.link)
+        wholes.append(build(year, folder))
+        shutil.copytree(day, year, copy_function=os.link, dirs_exist_ok=True)
+        days.append(run_models(year, folder))
+        rewritten = rewritten_rows(folder)
+        shutil.rmtree(folder)
+        print(
+            f"run {number + 1}: one order {smalls[-1].run.seconds:.2f} s, year"
+            f" {wholes[-1].run.seconds:.2f} s, one more day {days[-1].run.seconds:.2f} s",
+            flush=True,
+        )
+    small = median(build.run.seconds for build in smalls)
+    net_whole = median(build.run.seconds for build in wholes) - small
+    net_day = median(build.run.seconds for build in days) - small
+    widths = max(len(name) for name, *_ in rewritten)
+    print(f"{'model':<{widths}} {'rows went':>12} {'rows came':>12} {'rows':>12}")
+    for name, went, came, total in rewritten:
+        print(f"{name:<{widths}} {went:>12,} {came:>12,} {total:>12,}")
+    result = summarise([net_whole], smalls, days)
+    print(f"rows of the day: {', '.join(f'{name} {count:,}' for name, count in new_rows.items())}")
+    write_result(
+        f"day_{arguments.size}",
+        {"rows": rows, "runs": arguments.runs, **result, "rewritten_rows": rewritten},
+        floor="net of a full refresh",
+    )
+    print(f"net of one more day / net of a full refresh: {net_day / net_whole:.3f}")
+
+
 def main() -> None:
     """Read the command line, measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     lake = parser.add_mutually_exclusive_group()
     lake.add_argument("--orders", type=int, default=1_000_000, help="a lake of orders alone")
     lake.add_argument("--size", choices=SHOPS, help="a simulated shop, and the next smaller one")
+    parser.add_argument("--day", action="store_true", help="of the shop: one more day on a year")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder for the scratch files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cx_bench_", dir=arguments.work) as work:
         try:
+            if arguments.day and not arguments.size:
+                parser.error("--day needs --size")
             bench = bench_shops if arguments.size else bench_orders
+            if arguments.day:
+                bench = bench_day
             bench(arguments, Path(work))
         except BenchError as error:
             sys.exit(str(error))
