@@ -1,7 +1,7 @@
 """Take one day out of a lake: the files of all days before it, and the files that arrived on it.
 
-A row arrives at its `_loaded_at`. The day is the last whole one of the events; what arrived later is
-left out of both, and what says nothing of its arrival is there from the start.
+A row arrives at its `_loaded_at`. The day is the last whole one of the events; what arrived later
+is left out of both, and what says nothing of its arrival is there from the start.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ def last_whole_day(con: duckdb.DuckDBPyConnection, lake: Path) -> datetime:
     """Return the midnight at which the last whole day of events begins."""
     files = [str(file) for file in sorted((lake / "web" / "events").rglob("*.parquet"))]
     newest = max(
-        con.execute("select max(try_cast(occurred_at as timestamp)) from read_parquet(?)", [file])
-        .fetchall()[0][0]
+        con.execute(
+            "select max(try_cast(occurred_at as timestamp)) from read_parquet(?)", [file]
+        ).fetchall()[0][0]
         for file in files[:3]
     )
     return newest.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
