@@ -50,7 +50,7 @@ MAIN_TIME: Final = {
     "order_items": "_loaded_at",
     "deliveries": "_loaded_at",
     "products": "_loaded_at",
-    "promotions": "_loaded_at",
+    "promotions": "starts_at",
     "exchange_rates": "_loaded_at",
 }
 # What says which build it was, and not what came of it.
@@ -296,7 +296,7 @@ def changed_refund(random_: random.Random, row: Row, names: Names) -> Row:
     changes: list[Row] = [
         {"order_id": random_.choice([*names["orders"], "unheard of"])},
         {"order_item_id": random_.choice([*names["lines"], None])},
-        {"amount": random_.choice([1, row["amount"] * 2])},
+        {"amount": random_.choice([1, (row["amount"] or 1) * 2])},
         {"is_restocked": not row["is_restocked"]},
         {"refunded_at": row["refunded_at"] + timedelta(days=random_.randint(-3, 3))},
         {"amount": None},
@@ -380,12 +380,13 @@ def change_lake(random_: random.Random, lake: Lake) -> None:
     sold = set(names["products"])
     for table, (count, change) in CHANGES.items():
         rows = lake.native_rows(table)
-        wanted = [
-            pair for pair in rows if table != "storefront/products" or pair[1]["product_id"] in sold
-        ]
+        time_column = MAIN_TIME[table.split("/")[1]]
+        wanted = [pair for pair in rows if pair[1][time_column] and pair[1]["_loaded_at"]]
+        if table == "storefront/products":
+            wanted = [pair for pair in wanted if pair[1]["product_id"] in sold]
         for arrival, row in random_.sample(wanted, min(len(wanted), count)):
             version = change(random_, row, names) if random_.random() < 0.85 else row
-            if version is not row and row["_loaded_at"]:
+            if version is not row:
                 loaded_at = row["_loaded_at"] + timedelta(days=random_.randint(1, 5))
                 version |= {"_loaded_at": loaded_at}
             rows.append((random_.randint(min(arrival + 1, last), last), version))
