@@ -20,5 +20,11 @@
         | selectattr('config.materialized', 'equalto', 'incremental') | sort(attribute='name') | list) }}
 {% endmacro %}
 
+{#- The views of the project: they are part of the incremental models that read them. -#}
+{% macro views_between() %}
+    {{ return(graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('config.materialized', 'equalto', 'view') | sort(attribute='name') | list) }}
+{% endmacro %}
+
 {#- Whether the command builds models. -#}
 {% macro is_building() %} {{ return(flags.WHICH in ['run', 'build', 'retry']) }} {% endmacro %}

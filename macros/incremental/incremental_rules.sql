@@ -3,7 +3,7 @@
 {% macro incremental_rules() %}
     {% set rules = {} %}
     {% for name in incremental_settings() %} {% do rules.update({'var ' ~ name: var(name)}) %} {% endfor %}
-    {% for node in incremental_models() %}
+    {% for node in incremental_models() + views_between() %}
         {% for id in node.depends_on.nodes if id in graph.nodes and graph.nodes[id].resource_type == 'seed' %}
             {% if graph.nodes[id].name != 'identity_exclusions' %}
                 {% do rules.update({'seed ' ~ graph.nodes[id].name: graph.nodes[id].checksum.checksum}) %}
@@ -37,5 +37,6 @@
         'reporting_timezone', 'earliest_plausible_at', 'latest_plausible_at', 'money_tolerance', 'marketing_parameters',
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days',
+        'base_currency', 'payment_fee_rate', 'fulfilment_cost_rate', 'refund_window_days',
     ]) }}
 {% endmacro %}

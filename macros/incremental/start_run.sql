@@ -42,10 +42,11 @@
     {{ return(found[0] if found else none) }}
 {% endmacro %}
 
-{#- Hash of whatever gives an incremental model its rows: its SQL, the macros, the raw contract, the reader of the lake. -#}
+{#- Hash of whatever gives an incremental model its rows: its SQL, that of views, the macros, the raw contract, the reader of the
+    lake. -#}
 {% macro code_hash() %}
     {% set parts = [run_query('select code_hash from ops.code')[0][0]] %}
-    {% for node in incremental_models() %} {% do parts.append(node.checksum.checksum) %} {% endfor %}
+    {% for node in incremental_models() + views_between() %} {% do parts.append(node.checksum.checksum) %} {% endfor %}
     {{ return(local_md5(parts | join(','))) }}
 {% endmacro %}
 

@@ -47,6 +47,11 @@ MAIN_TIME: Final = {
     "nps_surveys": "sent_at",
     "reviews": "reviewed_at",
     "referrals": "invited_at",
+    "order_items": "_loaded_at",
+    "deliveries": "_loaded_at",
+    "products": "_loaded_at",
+    "promotions": "starts_at",
+    "exchange_rates": "_loaded_at",
 }
 # What says which build it was, and not what came of it.
 PARTS: Final = (
@@ -56,12 +61,15 @@ PARTS: Final = (
     ("--select", "int_sessions_summarised+"),
     ("--select", "int_device_owners+"),
     ("--select", "int_identifiers_resolved", "int_order_sessions"),
+    ("--select", "int_orders_converted", "int_order_items_valued"),
+    ("--exclude", "int_orders_costed+"),
     ("--exclude", "stg_email__email_events"),
 )
 NOT_COMPARED: Final = {"quality.dq_builds"}
 EXCLUSIONS: Final = "identifier_kind,identifier,linked_kind,linked_identifier"
 TOLERANCE: Final = 1e-9
 Row = dict[str, Any]
+Names = dict[str, list[Any]]
 
 
 class SplitError(Exception):
@@ -175,6 +183,10 @@ class Lake:
                 return rows
         return []
 
+    def values(self, table: str, name: str) -> list[Any]:
+        """Return the values of a column of a table."""
+        return sorted({row[name] for _, row in self.native_rows(table) if row[name] is not None})
+
     def write(self, root: Path, arrival: int) -> int:
         """Write the files of an arrival; returns their number."""
         written = 0
@@ -216,64 +228,170 @@ def draw_lake(random_: random.Random, folder: Path, arrivals: int) -> Lake:
             dealt[0] = (0, dealt[0][1])
         if path.parent.name == "exchange_rates" and random_.random() < 0.3:
             dealt = [(arrivals - 1, row) for _, row in dealt]
+        if path.parent.name == "promotions":
+            dealt = [(random_.randrange(arrivals), row) for _, row in dealt]
+        # what a line costs is then told by its product
+        if path.parent.name == "order_items":
+            dealt = [
+                (when, row | {"unit_cost": None} if random_.random() < 0.4 else row)
+                for when, row in dealt
+            ]
         name = f"{path.parent.parent.name}/{path.parent.name}"
         parts.append((name, table.schema, dealt))
     note = f"{config.customers} customers, {config.days} days, dirt {config.dirt['late']}"
     return Lake(parts, arrivals, [f"{note}, {', '.join(currencies)}"])
 
 
-def changed_event(random_: random.Random, row: Row, devices: list[str], people: list[str]) -> Row:
-    """Return a newer version of an event, or the event itself once more."""
-    kind = random_.choice(
-        ["time", "device", "name", "login", "logout", "page", "replay", "product"]
-    )
-    if kind == "replay":
-        return row
+def changed_event(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of an event."""
     host = random_.choice(["www.google.com", "other-shop.example", "shop.example"])
-    changes: dict[str, Row] = {
-        "time": {"occurred_at": row["occurred_at"] + timedelta(minutes=random_.randint(-90, 90))},
-        "device": {"anonymous_id": random_.choice([*devices, None, "new device"])},
-        "name": {"event_name": random_.choice(["page_view", "add_to_cart", "purchase", "login"])},
-        "login": {"customer_id": random_.choice([*people, "somebody"])},
-        "logout": {"customer_id": None},
-        "page": {"page_url": f"https://{host}/landing?utm_source={random_.choice('abc')}"},
-        "product": {"product_id": "another"},
-    }
+    changes: list[Row] = [
+        {"occurred_at": row["occurred_at"] + timedelta(minutes=random_.randint(-90, 90))},
+        {"anonymous_id": random_.choice([*names["devices"], None, "new device"])},
+        {"event_name": random_.choice(["page_view", "add_to_cart", "purchase", "login"])},
+        {"customer_id": random_.choice([*names["people"], "somebody"])},
+        {"customer_id": None},
+        {"page_url": f"https://{host}/landing?utm_source={random_.choice('abc')}"},
+        {"product_id": "another"},
+        {"device_type": random_.choice(["mobile", "tablet", "tv"])},
+        {"order_id": random_.choice([*names["orders"], None])},
+    ]
     received_at = (row["received_at"] or row["occurred_at"]) + timedelta(days=1)
-    return row | {"received_at": received_at} | changes[kind]
+    return row | {"received_at": received_at} | random_.choice(changes)
 
 
-def changed_order(random_: random.Random, row: Row, devices: list[str], people: list[str]) -> Row:
-    """Return a newer version of an order, or the order itself once more."""
-    kind = random_.choice(["cancel", "device", "customer", "guest", "time", "replay"])
-    if kind == "replay":
-        return row
+def changed_order(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of an order."""
     at = row["ordered_at"]
-    changes: dict[str, Row] = {
-        "cancel": {"status": "cancelled", "cancelled_at": at + timedelta(hours=5)},
-        "device": {"anonymous_id": random_.choice([*devices, None])},
-        "customer": {"customer_id": random_.choice([*people, "somebody"])},
-        "guest": {"customer_id": None, "email": f"guest{random_.randint(1, 2)}@mail.example"},
-        "time": {"ordered_at": at + timedelta(minutes=random_.randint(-60, 60))},
-    }
-    return row | {"updated_at": at + timedelta(days=2)} | changes[kind]
+    changes: list[Row] = [
+        {"status": "cancelled", "cancelled_at": at + timedelta(hours=5)},
+        {"anonymous_id": random_.choice([*names["devices"], None])},
+        {"customer_id": random_.choice([*names["people"], "somebody"])},
+        {"customer_id": None, "email": f"guest{random_.randint(1, 2)}@mail.example"},
+        {"ordered_at": at + timedelta(minutes=random_.randint(-60, 60))},
+        {"ordered_at": at + timedelta(days=random_.randint(-9, 9))},
+        {"currency": random_.choice(names["currencies"])},
+        {"promotion_code": random_.choice([*names["codes"], "unheard of", None])},
+        {"prices_include_tax": not row["prices_include_tax"]},
+        # set aside: its parts do not add up
+        {"order_total": 987_654},
+    ]
+    return row | {"updated_at": at + timedelta(days=2)} | random_.choice(changes)
+
+
+def changed_line(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of an order's line."""
+    changes: list[Row] = [
+        {"order_id": random_.choice([*names["orders"], "unheard of"])},
+        {"product_id": random_.choice([*names["products"], "unheard of"])},
+        {"quantity": random_.choice([0, 1, 5])},
+        {"unit_cost": random_.choice([None, 1])},
+        {"quantity": None},
+    ]
+    return row | random_.choice(changes)
+
+
+def changed_refund(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of a refund."""
+    changes: list[Row] = [
+        {"order_id": random_.choice([*names["orders"], "unheard of"])},
+        {"order_item_id": random_.choice([*names["lines"], None])},
+        {"amount": random_.choice([1, (row["amount"] or 1) * 2])},
+        {"is_restocked": not row["is_restocked"]},
+        {"refunded_at": row["refunded_at"] + timedelta(days=random_.randint(-3, 3))},
+        {"amount": None},
+    ]
+    return row | random_.choice(changes)
+
+
+def changed_delivery(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of a delivery."""
+    updated_at = (row["updated_at"] or row["_loaded_at"]) + timedelta(days=1)
+    changes: list[Row] = [
+        {"order_id": random_.choice([*names["orders"], "unheard of"])},
+        {"delivered_at": None},
+        {"promised_at": row["_loaded_at"] + timedelta(days=random_.randint(-5, 9))},
+    ]
+    return row | {"updated_at": updated_at} | random_.choice(changes)
+
+
+def changed_product(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of a product."""
+    changes: list[Row] = [
+        {"unit_cost": random_.choice([None, 1, 2])},
+        {"category": random_.choice([*names["categories"], None])},
+        {"product_name": "Renamed"},
+        {"list_price": -1},
+    ]
+    updated_at = (row["updated_at"] or row["_loaded_at"]) + timedelta(days=1)
+    return row | {"updated_at": updated_at} | random_.choice(changes)
+
+
+def changed_promotion(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of a promotion, or one more under its code."""
+    changes: list[Row] = [
+        {"starts_at": row["starts_at"] + timedelta(days=random_.randint(1, 9))},
+        {"promotion_kind": random_.choice(["loyalty", "voucher"])},
+        {"promotion_code": random_.choice([*names["codes"], None])},
+        {"promotion_id": f"{row['promotion_id']} once more"},
+    ]
+    return row | random_.choice(changes)
+
+
+def changed_rate(random_: random.Random, row: Row, names: Names) -> Row:
+    """Return a newer version of a rate, of its day, another day, or another currency."""
+    changes: list[Row] = [
+        {"rate_to_base": random_.choice([0.5, 1.25, 2.0])},
+        {"rate_date": row["rate_date"] + timedelta(days=random_.randint(-9, 9))},
+        {"currency": random_.choice(names["currencies"])},
+        {"rate_to_base": -1.0},
+    ]
+    return row | random_.choice(changes)
+
+
+# How many rows of a table come again, and how they are changed.
+CHANGES: Final = {
+    "web/events": (12, changed_event),
+    "storefront/orders": (10, changed_order),
+    "storefront/order_items": (8, changed_line),
+    "storefront/refunds": (4, changed_refund),
+    "storefront/deliveries": (4, changed_delivery),
+    "storefront/products": (8, changed_product),
+    "storefront/promotions": (2, changed_promotion),
+    "storefront/exchange_rates": (5, changed_rate),
+}
 
 
 def change_lake(random_: random.Random, lake: Lake) -> None:
     """Plant what late data does to rows that were there already."""
     last = lake.arrivals - 1
-    events = lake.native_rows("web/events")
     orders = lake.native_rows("storefront/orders")
     tickets = lake.native_rows("support/tickets")
-    devices = sorted({row["anonymous_id"] for _, row in events if row["anonymous_id"]})
-    people = sorted({row["customer_id"] for _, row in events if row["customer_id"]})
+    names = {
+        "devices": lake.values("web/events", "anonymous_id"),
+        "people": lake.values("web/events", "customer_id"),
+        "orders": lake.values("storefront/orders", "order_id"),
+        "currencies": lake.values("storefront/orders", "currency"),
+        "lines": lake.values("storefront/order_items", "order_item_id"),
+        "products": lake.values("storefront/order_items", "product_id"),
+        "categories": lake.values("storefront/products", "category"),
+        "codes": lake.values("storefront/promotions", "promotion_code"),
+    }
+    sold = set(names["products"])
+    for table, (count, change) in CHANGES.items():
+        rows = lake.native_rows(table)
+        time_column = MAIN_TIME[table.split("/")[1]]
+        wanted = [pair for pair in rows if pair[1][time_column] and pair[1]["_loaded_at"]]
+        if table == "storefront/products":
+            wanted = [pair for pair in wanted if pair[1]["product_id"] in sold]
+        for arrival, row in random_.sample(wanted, min(len(wanted), count)):
+            version = change(random_, row, names) if random_.random() < 0.85 else row
+            if version is not row:
+                loaded_at = row["_loaded_at"] + timedelta(days=random_.randint(1, 5))
+                version |= {"_loaded_at": loaded_at}
+            rows.append((random_.randint(min(arrival + 1, last), last), version))
     mails = sorted({row["email"] for _, row in orders if row["email"]})
-    for rows, count, change in ((events, 12, changed_event), (orders, 8, changed_order)):
-        chosen = random_.sample(rows, min(len(rows), count))
-        rows += [
-            (random_.randint(min(arrival + 1, last), last), change(random_, row, devices, people))
-            for arrival, row in chosen
-        ]
+    people = names["people"]
     # two accounts with one e-mail are one person
     if tickets and mails and people:
         for number in range(random_.randint(0, 3)):
@@ -419,12 +537,15 @@ class Case:
                 self.moments[-1] = None
         self.empty = self.random.randrange(1, self.arrivals) if self.random.random() < 0.2 else 0
         self.has_exclusions = self.random.random() < 0.4
+        orders_in = set(self.lake.values("storefront/orders", "currency"))
+        is_unset = orders_in == {"EUR"} and self.random.random() < 0.5
+        self.base_currency = None if is_unset else "EUR"
         self.killed = 0
         self.seconds = 4.0
 
     def command(self, arrival: int, *more: str) -> list[str]:
         """Return the dbt command of an arrival."""
-        variables = {"as_of": self.moments[arrival], "base_currency": "EUR"}
+        variables = {"as_of": self.moments[arrival], "base_currency": self.base_currency}
         return [*more, "--vars", json.dumps(variables)]
 
     def disturb(self, arrival: int) -> None:

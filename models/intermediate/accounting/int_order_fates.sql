@@ -1,12 +1,21 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with orders as (
 
     select * from {{ ref('stg_storefront__orders') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 converted as (
 
     select order_id from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

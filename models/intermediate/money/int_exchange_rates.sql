@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['currency', 'rate_day'],
+    meta={'emits': {'rate': 'currency || rate_day'}},
+) }}
+
 with exchange_rates as (
 
     select * from {{ ref('stg_storefront__exchange_rates') }}

@@ -10,8 +10,7 @@ with order_items as (
 
 products as (
 
-    select * from {{ ref('stg_storefront__products') }}
-    where row_bucket = 'staged'
+    select * from {{ ref('int_product_costs') }}
 
 ),
 

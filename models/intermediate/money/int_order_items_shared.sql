@@ -1,5 +1,9 @@
--- read by one step alone: written out it would only cost time
-{{ config(materialized='view') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_item_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
 
 {% set parts = {
     'shipping_amount': ['order_shipping_amount', 'weight'],
@@ -12,18 +16,21 @@
 with order_items as (
 
     select * from {{ ref('int_order_items_valued') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 refunds as (
 
     select * from {{ ref('int_refunds_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,12 +1,24 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_item_id',
+    meta={'touched_by': {'order': 'order_id'}},
+    pre_hook="{{ touch(
+        'order', ref('stg_storefront__order_items'), 'order_id', touched('product', 'product_id')
+    ) }}",
+) }}
+
 with lines as (
 
     select * from {{ ref('int_order_items_priced') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,7 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'touched_by': {'order': 'order_id'}},
+    pre_hook="{{ touch('order', ref('stg_storefront__orders'), 'order_id', touched(
+        'rate', 'currency || ' ~ reporting_date('ordered_at')
+    )) }}",
+) }}
+
 with orders as (
 
     select * from {{ ref('stg_storefront__orders') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('order', 'order_id') }}
 
 ),
 

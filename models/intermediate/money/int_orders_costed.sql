@@ -1,18 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 order_items as (
 
     select * from {{ ref('int_order_items_valued') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 refund_lines as (
 
     select * from {{ ref('int_refund_lines') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,18 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['refund_id', 'order_item_id'],
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with refunds as (
 
     select * from {{ ref('int_refunds_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 order_items as (
 
     select * from {{ ref('int_order_items_valued') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

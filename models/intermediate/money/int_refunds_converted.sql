@@ -1,20 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='refund_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with refunds as (
 
     select * from {{ ref('stg_storefront__refunds') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('order', 'order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 order_items as (
 
     select * from {{ ref('stg_storefront__order_items') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('order', 'order_id') }}
 
 ),
 

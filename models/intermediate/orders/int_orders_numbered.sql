@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'emits': {'order': 'order_id'}},
+) }}
+
 {% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
 
 with orders as (

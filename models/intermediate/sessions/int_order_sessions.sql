@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     unique_key='order_id',
-    meta={'emits': {'device': 'anonymous_id'}},
+    meta={'emits': {'device': 'anonymous_id', 'order': 'order_id'}},
 ) }}
 
 with orders as (

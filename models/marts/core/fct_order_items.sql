@@ -1,12 +1,21 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_item_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with order_items as (
 
     select * from {{ ref('int_order_items_shared') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 refund_lines as (
 
     select * from {{ ref('int_refund_lines') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,24 +1,42 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='order_id',
+    meta={'touched_by': {'order': 'order_id'}},
+    pre_hook=[
+        "{{ touch('order', ref('int_order_sessions'), 'order_id', touched('session', 'session_id')) }}",
+        "{{ touch('order', this, 'order_id', 'is_refund_mature <> (
+            ordered_at + interval ' ~ var('refund_window_days') ~ ' day
+            <= (select max(as_of) from ' ~ ref('int_settings') ~ ')
+        )') }}",
+    ],
+) }}
+
 with orders as (
 
     select * from {{ ref('int_orders_netted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 numbered as (
 
     select * from {{ ref('int_orders_numbered') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 costs as (
 
     select * from {{ ref('int_orders_costed') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 order_sessions as (
 
     select * from {{ ref('int_order_sessions') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,6 +1,14 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='refund_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with refunds as (
 
     select * from {{ ref('int_refunds_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 

@@ -1,24 +1,35 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='movement_id',
+    meta={'touched_by': {'order': 'order_id'}},
+) }}
+
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 numbered as (
 
     select * from {{ ref('int_orders_numbered') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 costs as (
 
     select * from {{ ref('int_orders_costed') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
 refunds as (
 
     select * from {{ ref('int_refunds_converted') }}
+    where {{ touched('order', 'order_id') }}
 
 ),
 
@@ -28,6 +39,7 @@ refund_costs as (
         refund_id,
         cast(sum(restocked_cost) as decimal(18, 2)) as restocked_cost
     from {{ ref('int_refund_lines') }}
+    where {{ touched('order', 'order_id') }}
     group by refund_id
 
 ),
