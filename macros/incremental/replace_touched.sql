@@ -1,12 +1,10 @@
 {#- The incremental strategy of this project. The model's query gives the rows of the entities that `meta.touched_by` names
-    ({entity: key}; none: all rows). Rows with a unique_key that differ, on either side, are replaced; `meta.emits`
-    ({entity: key or keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
+    ({entity: key}; none: all rows). Rows that differ, on either side, are replaced; `meta.emits` ({entity: key or keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
     transaction of the model: a run that dies has either done and noted it or neither. -#}
 {% macro get_incremental_replace_touched_sql(arg_dict) %}
     {% set target = arg_dict.target_relation %}
     {% set rows = arg_dict.temp_relation %}
     {% set columns = arg_dict.dest_columns | map(attribute='quoted') | list %}
-    {% set keys = arg_dict.unique_key if arg_dict.unique_key is not string else [arg_dict.unique_key] %}
     {% set meta = model.config.meta %}
     {% set changed = target.identifier ~ '__changed' %}
     {% set emitted = [] %}
@@ -16,19 +14,29 @@
     {% set conditions = [] %}
     {% for entity, key in (meta.touched_by or {}).items() %} {% do conditions.append(touched(entity, key)) %} {% endfor %}
 
+    {% set named -%}
+        {% for _, key in emitted %} {{ key }} as emitted_{{ loop.index }}, {% endfor %}
+        {{ hash_of(columns) }} as row_hash
+    {%- endset %}
     create or replace temp table {{ changed }} as
-    select
-        {% for key in keys %} {{ key }} as key_{{ loop.index }}, {% endfor %}
-        {% for _, key in emitted %} any_value({{ key }}) as emitted_{{ loop.index }}, {% endfor %}
-        sum(side) as side
+    {% if conditions %}
+    -- a row may stand there twice: rows are counted
     from (
-        select {{ columns | join(', ') }}, 1 as side from {{ rows }}
+        select rowid as row_place, 1 as side, {{ named }} from {{ rows }}
         union all
-        select {{ columns | join(', ') }}, -1 as side from {{ target }}
-        where {{ conditions | join(' or ') or 'true' }}
+        select rowid as row_place, -1 as side, {{ named }} from {{ target }} where {{ conditions | join(' or ') }}
     ) as both_sides
-    group by {% for key in keys %} {{ key }}, {% endfor %} {{ hash_of(columns) }}
-    having sum(side) <> 0;
+    qualify sum(side) over (partition by row_hash) <> 0;
+    {% else %}
+    -- every row has a key of its own
+    {% for one, other, side in [(rows, target, 1), (target, rows, -1)] %}
+    select one_side.*
+    from (select rowid as row_place, {{ side }} as side, {{ named }} from {{ one }}) as one_side
+    anti join (select {{ hash_of(columns) }} as row_hash from {{ other }}) as other_side
+        on one_side.row_hash = other_side.row_hash
+    {{ 'union all' if loop.first }}
+    {% endfor %};
+    {% endif %}
 
     {% for entity, _ in emitted %}
     insert into ops.touched
@@ -36,22 +44,18 @@
     from {{ changed }} where emitted_{{ loop.index }} is not null;
     {% endfor %}
 
-    {% set is_changed -%}
-        exists (
-            select 1 from {{ changed }} as changed
-            where {% for key in keys %} changed.key_{{ loop.index }} is not distinct from {{ key }}
-            {%- if not loop.last %} and {% endif %}{% endfor %}
-        )
-    {%- endset %}
-    insert into ops.rewrites
-    select {{ run_number() }}, '{{ this.name }}', deleted.row_count, inserted.row_count,
-        total.row_count - deleted.row_count + inserted.row_count
-    from (select count(*) as row_count from {{ target }} where {{ is_changed }}) as deleted,
-        (select count(*) as row_count from {{ rows }} where {{ is_changed }}) as inserted,
-        (select count(*) as row_count from {{ target }}) as total;
-
-    delete from {{ target }} where {{ is_changed }};
+    delete from {{ target }} where rowid in (select row_place from {{ changed }} where side < 0);
 
     insert into {{ target }} ({{ columns | join(', ') }})
-    select {{ columns | join(', ') }} from {{ rows }} where {{ is_changed }}
+    select {{ columns | join(', ') }} from {{ rows }}
+    where rowid in (select row_place from {{ changed }} where side > 0);
+
+    insert into ops.rewrites
+    select
+        {{ run_number() }},
+        '{{ this.name }}',
+        count(*) filter (where side < 0),
+        count(*) filter (where side > 0),
+        (select count(*) from {{ target }})
+    from {{ changed }}
 {% endmacro %}
