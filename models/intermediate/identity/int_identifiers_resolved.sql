@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     unique_key=['identifier_kind', 'identifier'],
-    meta={'emits': {'identifier': 'identifier_id'}},
+    meta={'emits': {'identifier': 'identifier_id', 'buyer': 'person_id'}},
 ) }}
 
 with evidence as (

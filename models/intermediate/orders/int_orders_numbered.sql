@@ -2,12 +2,40 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     unique_key='order_id',
-    meta={'emits': {'order': 'order_id'}},
+    meta={
+        'touched_by': {'buyer': 'person_id', 'order': 'order_id'},
+        'emits': {'order': 'order_id'},
+    },
+    pre_hook=[
+        "{{ touch('order', ref('int_orders_converted'), 'order_id', touched(
+            'promotion', 'lower(promotion_code)'
+        )) }}",
+        "{{ touch('buyer', this, 'person_id', touched('order', 'order_id')) }}",
+        "{{ touch('buyer', ref('int_identifiers_resolved'), 'person_id', 'identifier in (
+            select coalesce(customer_id, email_hash)
+            from ' ~ ref('int_orders_converted') ~ ' where ' ~ touched('order', 'order_id')
+        ~ ')') }}",
+        "{{ touch('order', this, 'order_id', touched('buyer', 'person_id')) }}",
+    ],
 ) }}
 
 {% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
 
-with orders as (
+with identifiers as (
+
+    select * from {{ ref('int_identifiers_resolved') }}
+
+),
+
+buyers as (
+
+    select identifier from identifiers
+    where {{ touched('buyer', 'person_id') }}
+
+),
+
+-- every order of who has a touched one: their numbers go by all of them
+orders as (
 
     select
         order_id,
@@ -19,19 +47,15 @@ with orders as (
         is_cancelled,
         discount_amount / nullif(cast(gross_sales as double), 0) as discount_share
     from {{ ref('int_orders_converted') }}
-
-),
-
-identifiers as (
-
-    select * from {{ ref('int_identifiers_resolved') }}
+    where
+        {{ touched('order', 'order_id') }}
+        or coalesce(customer_id, email_hash) in (select buyers.identifier from buyers)
 
 ),
 
 promotions as (
 
-    select * from {{ ref('stg_storefront__promotions') }}
-    where row_bucket = 'staged' and promotion_code is not null
+    select * from {{ ref('int_promotion_terms') }}
 
 ),
 
@@ -49,7 +73,7 @@ order_promotions as (
     from orders
     inner join promotions
         on
-            lower(orders.promotion_code) = lower(promotions.promotion_code)
+            lower(orders.promotion_code) = promotions.promotion_code
             and orders.ordered_at >= promotions.starts_at
             and orders.ordered_at <= promotions.ends_at
 

@@ -13,7 +13,10 @@ with deliveries as (
     select * from {{ ref('stg_storefront__deliveries') }}
     where
         row_bucket = 'staged'
-        and ({{ touched('order', 'order_id') }} or {{ touched('delivery', 'delivery_id') }})
+        and (
+            {{ touched('order', 'order_id') }}
+            or {{ touched('delivery', 'delivery_id') }}
+        )
 
 ),
 
