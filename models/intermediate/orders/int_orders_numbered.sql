@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     unique_key='order_id',
     meta={
-        'touched_by': {'buyer': 'person_id', 'order': 'order_id'},
+        'touched_by': {'buyer': 'person_id', 'order': 'order_id', 'order_of_buyer': 'order_id'},
         'emits': {'order': 'order_id'},
     },
     pre_hook=[
@@ -15,26 +15,21 @@
             select coalesce(customer_id, email_hash)
             from ' ~ ref('int_orders_converted') ~ ' where ' ~ touched('order', 'order_id')
         ~ ')') }}",
-        "{{ touch('order', this, 'order_id', touched('buyer', 'person_id')) }}",
+        "{{ touch('order_of_buyer', this, 'order_id', touched('buyer', 'person_id')) }}",
     ],
 ) }}
 
 {% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
 
+-- whoever has a touched order, old or new, is touched
 with identifiers as (
 
     select * from {{ ref('int_identifiers_resolved') }}
-
-),
-
-buyers as (
-
-    select identifier from identifiers
     where {{ touched('buyer', 'person_id') }}
 
 ),
 
--- every order of who has a touched one: their numbers go by all of them
+-- all their orders: the numbers go by all of them
 orders as (
 
     select
@@ -49,7 +44,10 @@ orders as (
     from {{ ref('int_orders_converted') }}
     where
         {{ touched('order', 'order_id') }}
-        or coalesce(customer_id, email_hash) in (select buyers.identifier from buyers)
+        or {{ touched('order_of_buyer', 'order_id') }}
+        or coalesce(customer_id, email_hash) in (
+            select identifiers.identifier from identifiers
+        )
 
 ),
 
