@@ -38,5 +38,6 @@
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days',
         'base_currency', 'payment_fee_rate', 'fulfilment_cost_rate', 'refund_window_days',
+        'promo_discount_share_min', 'non_promo_kinds',
     ]) }}
 {% endmacro %}

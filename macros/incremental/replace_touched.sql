@@ -1,5 +1,6 @@
 {#- The incremental strategy of this project. The model's query gives the rows of the entities that `meta.touched_by` names
-    ({entity: key}; none: all rows). Rows that differ, on either side, are replaced; `meta.emits` ({entity: key or keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
+    ({entity: key}; none: all rows). Rows that differ, on either side, are replaced; `meta.emits` ({entity: key or
+    keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
     transaction of the model: a run that dies has either done and noted it or neither. -#}
 {% macro get_incremental_replace_touched_sql(arg_dict) %}
     {% set target = arg_dict.target_relation %}

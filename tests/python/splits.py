@@ -423,12 +423,12 @@ def rows_of(con: duckdb.DuckDBPyConnection, side: str, table: str) -> list[tuple
     """Return the rows of a table in an order that the last bits of doubles do not change."""
     names = con.execute(
         "select column_name from duckdb_columns() where database_name = ?"
-        " and schema_name || '.' || table_name = ? and data_type not in ('DOUBLE', 'FLOAT')"
-        " order by column_index",
+        " and schema_name || '.' || table_name = ?"
+        " order by data_type in ('DOUBLE', 'FLOAT'), column_index",
         [side, table],
     ).fetchall()
     keys = ", ".join(f'"{name}"' for (name,) in names)
-    return con.execute(f"select * from {side}.{table} order by {keys}, all").fetchall()
+    return con.execute(f"select * from {side}.{table} order by {keys}").fetchall()
 
 
 def is_same(left: Any, right: Any) -> bool:

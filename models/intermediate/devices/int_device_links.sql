@@ -1,12 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=[
-        'anonymous_id',
-        "coalesce(linked_kind, '')",
-        "coalesce(linked_identifier, '')",
-        'evidence',
-    ],
     meta={
         'touched_by': {'device': 'anonymous_id'},
         'emits': {'link': "md5('anonymous_id:' || anonymous_id)"},

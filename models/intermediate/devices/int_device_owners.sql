@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='anonymous_id',
     meta={'touched_by': {'device': 'anonymous_id'}},
     pre_hook="{{ touch('device', ref('int_device_sightings'), 'anonymous_id', touched(
         'identifier', identifier_id('identifier_kind', 'identifier')

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=["coalesce(session_id, '')", 'anonymous_id', 'identifier_kind', 'identifier', 'evidence'],
     meta={'touched_by': {'device': 'anonymous_id'}},
     pre_hook="{{ touch('device', this, 'anonymous_id', touched(
         'exclusion', identifier_id('identifier_kind', 'identifier')

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['funnel_name', 'person_id', 'step_1_at'],
     meta={'touched_by': {'person': 'person_id'}},
 ) }}
 

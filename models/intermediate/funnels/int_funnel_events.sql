@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['funnel_name', 'step_number', 'event_id'],
     meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'person': 'person_id'}},
 ) }}
 

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['funnel_name', 'person_id', 'entry_number', 'step_number'],
     meta={'touched_by': {'person': 'person_id'}},
 ) }}
 

@@ -1,8 +1,9 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['identifier_kind', 'identifier'],
-    meta={'emits': {'identifier': 'identifier_id', 'link': 'identifier_id'}},
+    meta={'emits': {
+        'identifier': 'identifier_id', 'link': 'identifier_id', 'buyer': 'person_id'
+    }},
 ) }}
 
 with evidence as (

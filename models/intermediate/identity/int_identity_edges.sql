@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['customer_id', 'email_hash'],
     meta={'emits': {'link': [
         "md5('customer_id:' || customer_id)",
         "md5('email_hash:' || email_hash)",

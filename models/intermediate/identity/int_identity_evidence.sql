@@ -1,9 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=[
-        'evidence', "coalesce(customer_id, '')", "coalesce(email_hash, '')"
-    ],
     meta={'emits': {'link': [
         "md5('customer_id:' || customer_id)",
         "md5('email_hash:' || email_hash)",

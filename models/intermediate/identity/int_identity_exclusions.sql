@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='exclusion_id',
     meta={'emits': {'device': 'excluded_device', 'exclusion': 'excluded_identifier_id'}},
 ) }}
 

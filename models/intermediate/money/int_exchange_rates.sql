@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['currency', 'rate_day'],
     meta={'emits': {'rate': 'currency || rate_day'}},
 ) }}
 

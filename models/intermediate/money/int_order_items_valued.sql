@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='order_item_id',
     meta={'touched_by': {'order': 'order_id'}},
     pre_hook="{{ touch(
         'order', ref('stg_storefront__order_items'), 'order_id', touched('product', 'product_id')

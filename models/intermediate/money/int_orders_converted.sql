@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='order_id',
     meta={'touched_by': {'order': 'order_id'}},
     pre_hook="{{ touch('order', ref('stg_storefront__orders'), 'order_id', touched(
         'rate', 'currency || ' ~ reporting_date('ordered_at')

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='product_id',
     meta={'emits': {'product': 'product_id'}},
 ) }}
 

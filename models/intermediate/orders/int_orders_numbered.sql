@@ -1,13 +1,35 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='order_id',
-    meta={'emits': {'order': 'order_id'}},
+    meta={
+        'touched_by': {'buyer': 'person_id', 'order': 'order_id', 'order_of_buyer': 'order_id'},
+        'emits': {'order': 'order_id'},
+    },
+    pre_hook=[
+        "{{ touch('order', ref('int_orders_converted'), 'order_id', touched(
+            'promotion', 'lower(promotion_code)'
+        )) }}",
+        "{{ touch('buyer', this, 'person_id', touched('order', 'order_id')) }}",
+        "{{ touch('buyer', ref('int_identifiers_resolved'), 'person_id', 'identifier in (
+            select coalesce(customer_id, email_hash)
+            from ' ~ ref('int_orders_converted') ~ ' where ' ~ touched('order', 'order_id')
+        ~ ')') }}",
+        "{{ touch('order_of_buyer', this, 'order_id', touched('buyer', 'person_id')) }}",
+    ],
 ) }}
 
 {% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
 
-with orders as (
+-- whoever has a touched order, old or new, is touched
+with identifiers as (
+
+    select * from {{ ref('int_identifiers_resolved') }}
+    where {{ touched('buyer', 'person_id') }}
+
+),
+
+-- all their orders: the numbers go by all of them
+orders as (
 
     select
         order_id,
@@ -19,19 +41,18 @@ with orders as (
         is_cancelled,
         discount_amount / nullif(cast(gross_sales as double), 0) as discount_share
     from {{ ref('int_orders_converted') }}
-
-),
-
-identifiers as (
-
-    select * from {{ ref('int_identifiers_resolved') }}
+    where
+        {{ touched('order', 'order_id') }}
+        or {{ touched('order_of_buyer', 'order_id') }}
+        or coalesce(customer_id, email_hash) in (
+            select identifiers.identifier from identifiers
+        )
 
 ),
 
 promotions as (
 
-    select * from {{ ref('stg_storefront__promotions') }}
-    where row_bucket = 'staged' and promotion_code is not null
+    select * from {{ ref('int_promotion_terms') }}
 
 ),
 
@@ -49,7 +70,7 @@ order_promotions as (
     from orders
     inner join promotions
         on
-            lower(orders.promotion_code) = lower(promotions.promotion_code)
+            lower(orders.promotion_code) = promotions.promotion_code
             and orders.ordered_at >= promotions.starts_at
             and orders.ordered_at <= promotions.ends_at
 

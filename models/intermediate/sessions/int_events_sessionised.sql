@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='event_id',
     meta={'touched_by': {'device': 'anonymous_id'}},
 ) }}
 

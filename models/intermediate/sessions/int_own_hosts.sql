@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='own_host',
     meta={'emits': {'own_host': 'own_host'}},
 ) }}
 

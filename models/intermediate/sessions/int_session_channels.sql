@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='session_id',
     meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
     pre_hook="{{ touch(
         'device', ref('int_sessions_landed'), 'anonymous_id', touched('own_host', 'referrer_host')

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='session_id',
     meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id'}},
 ) }}
 

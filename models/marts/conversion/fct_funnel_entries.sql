@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key=['funnel_name', 'person_id', 'entered_at'],
     meta={'touched_by': {'person': 'person_id'}},
     pre_hook=[
         "{{ touch('person', this, 'person_id', touched('session', 'session_id')) }}",

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='session_id',
     meta={'touched_by': {'session': 'session_id'}},
     pre_hook="{{ touch('session', this, 'session_id', 'is_final <> (ended_at < (
         select max(as_of) from ' ~ ref('int_settings') ~ '

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='link_id',
     meta={'touched_by': {'link': 'identifier_id'}},
 ) }}
 

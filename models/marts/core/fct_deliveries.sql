@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='delivery_id',
     meta={'touched_by': {'order': 'order_id', 'delivery': 'delivery_id'}},
     pre_hook="{{ touch(
         'delivery', this, 'delivery_id', 'delivered_at is null and promised_at is not null'
@@ -13,7 +12,10 @@ with deliveries as (
     select * from {{ ref('stg_storefront__deliveries') }}
     where
         row_bucket = 'staged'
-        and ({{ touched('order', 'order_id') }} or {{ touched('delivery', 'delivery_id') }})
+        and (
+            {{ touched('order', 'order_id') }}
+            or {{ touched('delivery', 'delivery_id') }}
+        )
 
 ),
 

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='order_id',
     meta={'touched_by': {'order': 'order_id'}},
     pre_hook=[
         "{{ touch('order', ref('int_order_sessions'), 'order_id', touched('session', 'session_id')) }}",

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='refund_id',
     meta={'touched_by': {'order': 'order_id'}},
 ) }}
 

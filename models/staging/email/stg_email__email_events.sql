@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(email_event_id, '')",
     meta={
         'touched_by': {'email.email_events': "coalesce(email_event_id, '')"},
         'emits': {'device': 'anonymous_id'},

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(survey_id, '')",
     meta={'touched_by': {'feedback.nps_surveys': "coalesce(survey_id, '')"}},
     pre_hook="{{ gather_raw_rows('feedback', 'nps_surveys') }}",
 ) }}

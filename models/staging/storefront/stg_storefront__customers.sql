@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(customer_id, '')",
     meta={'touched_by': {'storefront.customers': "coalesce(customer_id, '')"}},
     pre_hook="{{ gather_raw_rows('storefront', 'customers') }}",
 ) }}

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(order_item_id, '')",
     meta={'touched_by': {'storefront.order_items': "coalesce(order_item_id, '')"}, 'emits': {'order': 'order_id'}},
     pre_hook="{{ gather_raw_rows('storefront', 'order_items') }}",
 ) }}

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(refund_id, '')",
     meta={'touched_by': {'storefront.refunds': "coalesce(refund_id, '')"}, 'emits': {'order': 'order_id'}},
     pre_hook="{{ gather_raw_rows('storefront', 'refunds') }}",
 ) }}

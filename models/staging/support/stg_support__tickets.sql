@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(ticket_id, '')",
     meta={'touched_by': {'support.tickets': "coalesce(ticket_id, '')"}},
     pre_hook="{{ gather_raw_rows('support', 'tickets') }}",
 ) }}

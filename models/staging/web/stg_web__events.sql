@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key="coalesce(event_id, '')",
     meta={
         'touched_by': {'web.events': "coalesce(event_id, '')"},
         'emits': {'device': 'anonymous_id'},
