@@ -45,7 +45,7 @@ def code_hash() -> str:
 
 
 def create_run_state(con: DuckDBPyConnection) -> None:
-    """Create schema `ops` where it is missing or of another version, and note the code that will run.
+    """Create schema `ops` where it is missing or of another version; note the code that will run.
 
     A new schema knows of no run, so that the next one builds everything.
 

@@ -1,4 +1,4 @@
-"""A run builds what is new; where that would be wrong it stops, or builds everything, and says so."""
+"""A run builds what is new; where that would be wrong it stops or builds all, and says so."""
 
 from __future__ import annotations
 
