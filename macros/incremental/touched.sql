@@ -6,5 +6,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether a model rebuilds only what is touched; never in a unit test, which has no table. -#}
-{% macro is_by_touch() %} {{ return(this is not none and is_incremental()) }} {% endmacro %}
+{#- Whether a model rebuilds only what is touched: not in a unit test, which has no table, and not where a query is only
+    shown (dbt show, dbt compile). -#}
+{% macro is_by_touch() %} {{ return(this is not none and is_building() and is_incremental()) }} {% endmacro %}

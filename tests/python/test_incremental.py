@@ -87,6 +87,9 @@ def test_a_changed_a_vanished_file_and_an_earlier_as_of_rebuild_everything_and_s
     assert first.succeeded, first.output[-3000:]
     assert last_run(first) == (True, "this is the first build of the warehouse", True)
 
+    shown = rebuild(lake, "show", "--select", "stg_web__events", "--output", "json")
+    assert '"event_id": "e1"' in shown.output
+
     again = rebuild(lake)
     assert last_run(again) == (False, "", True)
     assert {changed for changed, _ in rewritten(again).values()} == {0}
