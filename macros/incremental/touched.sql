@@ -9,3 +9,9 @@
 {#- Whether a model rebuilds only what is touched: not in a unit test, which has no table, and not where a query is only
     shown (dbt show, dbt compile). -#}
 {% macro is_by_touch() %} {{ return(this is not none and is_building() and is_incremental()) }} {% endmacro %}
+
+{#- The first pre-hook of every incremental model: opens its transaction, so that the rows it builds and those they replace go
+    by one set of touches. What a step beside it touched in between would be deleted and not built again. -#}
+{% macro hold_touches() -%}
+    {%- if is_incremental() -%} select count(*) from ops.touched {%- endif -%}
+{%- endmacro %}

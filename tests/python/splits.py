@@ -377,6 +377,16 @@ def change_lake(random_: random.Random, lake: Lake) -> None:
         "categories": lake.values("storefront/products", "category"),
         "codes": lake.values("storefront/promotions", "promotion_code"),
     }
+    for at, (arrival, row) in enumerate(orders):
+        if names["codes"] and random_.random() < 0.4:
+            orders[at] = (arrival, row | {"promotion_code": random_.choice(names["codes"])})
+    # another look at some devices: their sessions change, and nothing else of their orders
+    events = lake.native_rows("web/events")
+    devices = lake.values("storefront/orders", "anonymous_id")
+    looked_at = set(random_.sample(devices, min(len(devices), 3)))
+    for arrival, row in [pair for pair in events if pair[1]["anonymous_id"] in looked_at]:
+        version = {"received_at": row["occurred_at"] + timedelta(days=2), "device_type": "tv"}
+        events.append((random_.randint(min(arrival + 1, last), last), row | version))
     sold = set(names["products"])
     for table, (count, change) in CHANGES.items():
         rows = lake.native_rows(table)
