@@ -5,11 +5,12 @@
     {% set succeeded = [] %}
     {% for result in results if result.status == 'success' %} {% do succeeded.append(result.node.unique_id) %} {% endfor %}
     {% if incremental_models() | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
+    {% set settings = graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first %}
     {#- In this order: dying in between, the next run does too much rather than too little. -#}
     update ops.runs
     set
         finished_at = {{ clock_time() }},
-        as_of = (select max(as_of) from {{ (graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first).relation_name }})
+        as_of = {{ '(select max(as_of) from ' ~ settings.relation_name ~ ')' if settings else 'null' }}
     where run_number = {{ run_number() }};
     delete from ops.touched
 {% endmacro %}

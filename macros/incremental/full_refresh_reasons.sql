@@ -1,5 +1,5 @@
 {#- Why a run cannot be incremental, as a list of words; empty where it can. `finished` is the last run that finished. -#}
-{% macro full_refresh_reasons(finished, files) %}
+{% macro full_refresh_reasons(finished) %}
     {% if flags.FULL_REFRESH %} {{ return(['it was asked for']) }} {% endif %}
     {% if run_query('select coalesce(max_by(is_full_refresh and finished_at is null, run_number), false) from ops.runs')[0][0] %}
         {{ return(['the last full refresh did not finish']) }}
@@ -14,8 +14,8 @@
         {% endif %}
     {% endfor %}
     {% for row in run_query(
-        'select noted.path, files.path is null as is_gone from ops.files as noted left join ' ~ files
-        ~ ' as files on noted.path = files.path where files.path is null or files.size_bytes <> noted.size_bytes'
+        'select noted.path, files.path is null as is_gone from ops.files as noted left join'
+        ~ ' raw_lake.files as files on noted.path = files.path where files.path is null or files.size_bytes <> noted.size_bytes'
         ~ ' or files.modified_at <> noted.modified_at order by noted.path limit 3'
     ) %}
         {% do reasons.append('file ' ~ row.path ~ (' is no longer in the lake' if row.is_gone else ' changed')) %}

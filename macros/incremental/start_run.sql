@@ -1,9 +1,9 @@
 {#- Begins a run: decides whether every incremental model is rebuilt, stops where it would mix two meanings, and notes the run
     and the files that are new. -#}
-{% macro start_run(files) %}
+{% macro start_run() %}
     {% if not execute or not is_building() %} {{ return('') }} {% endif %}
     {% set finished = last_finished_run() %}
-    {% set reasons = full_refresh_reasons(finished, files) %}
+    {% set reasons = full_refresh_reasons(finished) %}
     {% set rules = incremental_rules() %}
     {% if not reasons %} {% do stop_at_changed_rules(fromjson(finished.rules), rules) %} {% endif %}
     {% if reasons and not flags.FULL_REFRESH %}
@@ -30,7 +30,7 @@
         files.size_bytes,
         files.modified_at,
         {{ run_number() }}
-    from {{ files }} as files
+    from raw_lake.files as files
     anti join ops.files as noted on files.path = noted.path
 {% endmacro %}
 

@@ -119,7 +119,7 @@ def _work_facts(settings: Settings, report: BuildReport) -> list[tuple[str, str]
     serve = settings.serve_path
     query = f"duckdb.connect('{serve}', read_only=True).sql('from marts.fct_orders limit 5').show()"
     return [
-        ("Built", f"{log.count('model')} models, {log.count('seed')} seeds; {_run_kind(settings)}"),
+        ("Built", f"{log.count('model')} models, {log.count('seed')} seeds{_run_kind(settings)}"),
         ("Tested", f"{log.count('test')} dbt tests, {rules} rules of the gates"),
         ("Warnings", _warnings(report.gates) if warnings else "none"),
         ("Published", f"{serve} -> {report.publication.serve_file.name}"),
@@ -132,16 +132,18 @@ def _work_facts(settings: Settings, report: BuildReport) -> list[tuple[str, str]
 
 
 def _run_kind(settings: Settings) -> str:
-    """Return whether the run built what was new or everything, and why."""
+    """Return whether the run built what was new or everything, and why; nothing if not told."""
     with duckdb.connect(settings.build_path, read_only=True) as connection:
+        if not connection.execute("from duckdb_tables() where schema_name = 'ops'").fetchall():
+            return ""
         is_full_refresh, reasons, files = connection.execute(
             "select is_full_refresh, reasons,"
             " (select count(*) from ops.files where files.run_number = runs.run_number)"
             " from ops.runs order by run_number desc limit 1"
         ).fetchall()[0]
     if is_full_refresh:
-        return f"all rows anew: {reasons}"
-    return f"what {files} new file{'' if files == 1 else 's'} touched"
+        return f"; all rows anew: {reasons}"
+    return f"; what {files} new file{'' if files == 1 else 's'} touched"
 
 
 def _warnings(gates: Sequence[GateResult]) -> str:

@@ -22,7 +22,7 @@ import pytest
 from cx_warehouse.simulate import Config, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence  # noqa: F401
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     import pandas as pd
@@ -71,6 +71,8 @@ class BuildLake(Protocol):
         check: bool = True,
         project: Path = PROJECT,
         environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+        flags: Sequence[str] = (),
     ) -> Warehouse: ...
 
 
@@ -93,15 +95,17 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         check: bool = True,
         project: Path = PROJECT,
         environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+        flags: Sequence[str] = (),
     ) -> Warehouse:
-        folder = tmp_path_factory.mktemp("warehouse")
+        folder = folder or tmp_path_factory.mktemp("warehouse")
         variables = json.dumps(vars or {})
         cache = caches[project, variables]
         current = cache / "warehouse"
         current.unlink(missing_ok=True)
         current.symlink_to(folder)
         arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(cache)]
-        arguments += ["--vars", variables]
+        arguments += ["--vars", variables, *flags]
         if command == "build":
             arguments += ["--exclude-resource-type", "unit_test"]
         if select:
