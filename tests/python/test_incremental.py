@@ -304,7 +304,7 @@ def test_a_lake_that_arrives_in_parts_gives_what_it_gives_at_once() -> None:
 
 
 def test_a_run_that_is_killed_loses_nothing() -> None:
-    told = run_splits("--cases", "1", "--seed", "60", "--kills", "12")
+    told = run_splits("--cases", "1", "--seed", "60", "--kills", "24")
     assert sum(map(int, re.findall(r"(\d+) killed", told))) >= 20
 
 
