@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,6 @@ from conftest import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SPLITS = Path(__file__).with_name("splits.py")
 SETTINGS = re.compile(r"var\('(\w+)'\)")
 
 
@@ -287,25 +285,6 @@ def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str
                 views += [nodes[name] for name in view["depends_on"]["nodes"]]
             told = {view["name"]: view["config"]["materialized"] for view in views}
             assert set(told.values()) <= {"incremental", "seed"}, f"{node['name']} reads {told}"
-
-
-def run_splits(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, SPLITS, *arguments], capture_output=True, text=True, check=False
-    )
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
-    return done.stdout
-
-
-def test_a_lake_that_arrives_in_parts_gives_what_it_gives_at_once() -> None:
-    """The long form: `make splits N=200`."""
-    assert "2 of 2 cases equal" in run_splits("--cases", "2", "--seed", "20")
-
-
-def test_a_run_that_is_killed_loses_nothing() -> None:
-    told = run_splits("--cases", "1", "--seed", "60", "--kills", "24")
-    assert sum(map(int, re.findall(r"(\d+) killed", told))) >= 20
 
 
 def test_the_warehouse_of_an_older_version_is_rebuilt(

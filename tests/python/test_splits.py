@@ -1,0 +1,29 @@
+"""A short form of `make splits`: lakes in parts against builds at once, and killed runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SPLITS = Path(__file__).with_name("splits.py")
+
+
+def run_splits(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, SPLITS, *arguments], capture_output=True, text=True, check=False
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    return done.stdout
+
+
+def test_a_lake_that_arrives_in_parts_gives_what_it_gives_at_once() -> None:
+    """The long form: `make splits N=200`."""
+    assert "2 of 2 cases equal" in run_splits("--cases", "2", "--seed", "20")
+
+
+def test_a_run_that_is_killed_loses_nothing() -> None:
+    told = run_splits("--cases", "1", "--seed", "60", "--kills", "24")
+    assert sum(map(int, re.findall(r"(\d+) killed", told))) >= 20
