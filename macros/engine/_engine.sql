@@ -214,3 +214,7 @@
 {#- A hash of columns, equal where all of them are. -#}
 {% macro hash_of(columns) %}{{ return(adapter.dispatch('hash_of')(columns)) }}{% endmacro %}
 {% macro duckdb__hash_of(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
+
+{#- Which of so many buckets a key lies in, counted from 0. -#}
+{% macro bucket_of(key, count) %}{{ return(adapter.dispatch('bucket_of')(key, count)) }}{% endmacro %}
+{% macro duckdb__bucket_of(key, count) %}hash({{ key }}) % {{ count }}{% endmacro %}

@@ -1,5 +1,6 @@
 {#- A pre-hook of a staging model: sets aside, in a temporary table, every raw row whose key has a row in a new file or one
-    that the passing of time may judge anew; other files are read only where they hold such a key. -#}
+    that the passing of time may judge anew; other files are read only where they hold such a key. In another, where
+    the rows of those keys stand. -#}
 {% macro gather_raw_rows(source_name, table_name) %}
     {% if not execute or not is_incremental() %} {{ return('') }} {% endif %}
     {% set contract = raw_contract(source_name, table_name) %}
@@ -15,7 +16,8 @@
         ~ " where row_bucket = 'after_as_of' or quarantine_reason like 'implausible_time%') as found"
     ) %}
     {% do run_query(
-        'create or replace temp table ' ~ this.name ~ '__stored as select ' ~ stored_key ~ ' as stored_key from ' ~ this
+        'create or replace temp table ' ~ this.name ~ '__stored as select rowid as row_place, ' ~ stored_key
+        ~ ' as stored_key from ' ~ this
         ~ ' where ' ~ touched(entity, stored_key)
     ) %}
     {% set old_files = [] %}
@@ -29,21 +31,39 @@
     select * from {{ view }} where {{ is_in_files(new_files + old_files) }} and {{ touched(entity, raw_key) }}
 {% endmacro %}
 
-{#- The files of a raw table that no finished run has read. All of them where rows may have been read in part, since a var
-    as_of lay before times that they carry: such rows do not show it. -#}
+{#- The files of a raw table that a staging model reads anew: those that no finished run has read. All of them where rows may
+    have been read in part, since a var as_of lay before times that they carry: such rows do not show it. -#}
 {% macro files_to_read(contract) %}
     {% set partly = contract.columns | map(attribute='meta') | selectattr('happened', 'defined')
         | selectattr('happened', 'equalto', 'later') | list %}
-    {% set last = '(select max(run_number) from ops.runs where finished_at is not null)' %}
     {% set is_all = partly and run_query(
-        'select coalesce(bool_or(is_as_of_given), false) from ops.runs where run_number >= ' ~ last
+        'select coalesce(bool_or(is_as_of_given), false) from ops.runs where run_number >= ' ~ last_finished_number()
     )[0][0] %}
+    {{ return(lake_files(contract, 'true' if is_all else is_new_file())) }}
+{% endmacro %}
+
+{#- Whether a raw row stands in a new file; in a full refresh any does. -#}
+{% macro is_in_new_files(contract) -%}
+    {%- if is_by_touch() -%} {{ is_in_files(lake_files(contract, is_new_file())) }} {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
+{#- The places of a raw table's files of which a condition on raw_lake.files holds. -#}
+{% macro lake_files(contract, condition) %}
     {{ return(run_query(
-        'select files.location from raw_lake.files inner join ops.files as noted on files.path = noted.path'
-        ~ " where files.source_name = '" ~ contract.source ~ "' and files.table_name = '" ~ contract.name ~ "'"
-        ~ (' and noted.run_number > ' ~ last if not is_all else '')
+        "select location from raw_lake.files where source_name = '" ~ contract.source ~ "' and table_name = '"
+        ~ contract.name ~ "' and " ~ condition
     ).columns[0].values() | list) }}
 {% endmacro %}
+
+{#- Whether a file of raw_lake.files is one that no finished run has read. -#}
+{% macro is_new_file() -%}
+    path in (select noted.path from ops.files as noted where noted.run_number > {{ last_finished_number() }})
+{%- endmacro %}
+
+{#- The number of the last run that finished, as a subquery. -#}
+{% macro last_finished_number() -%}
+    (select max(run_number) from ops.runs where finished_at is not null)
+{%- endmacro %}
 
 {#- Whether a raw row stands in one of some files: constants, so that other files are not opened. -#}
 {% macro is_in_files(locations) -%}

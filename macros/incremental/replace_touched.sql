@@ -1,7 +1,8 @@
 {#- The incremental strategy of this project. The model's query gives the rows of the entities that `meta.touched_by` names
-    ({entity: key}; none: all rows). Rows that differ, on either side, are replaced; `meta.emits` ({entity: key or
-    keys}) touches what they belong to, by their old and their new values, for the steps below. All in the
-    transaction of the model: a run that dies has either done and noted it or neither. -#}
+    ({entity: key}; none: all rows, and `meta.rows_repeat` says that equal ones may stand among them). Rows that differ, on
+    either side, are replaced; `meta.emits` ({entity: key or keys}) touches what they belong to, by their old and their
+    new values, for the steps below. All in the transaction of the model: a run that dies has either done and noted it or
+    neither. -#}
 {% macro get_incremental_replace_touched_sql(arg_dict) %}
     {% set target = arg_dict.target_relation %}
     {% set rows = arg_dict.temp_relation %}
@@ -13,7 +14,15 @@
         {% for key in ([keys_of] if keys_of is string else keys_of) %} {% do emitted.append([entity, key]) %} {% endfor %}
     {% endfor %}
     {% set conditions = [] %}
-    {% for entity, key in (meta.touched_by or {}).items() %} {% do conditions.append(touched(entity, key)) %} {% endfor %}
+    {% for key, pairs in (meta.touched_by or {}).items() | groupby(1) %}
+        {% set entities = pairs | map('first') | list %}
+        {#- of raw rows gather_raw_rows() has found the places -#}
+        {% set is_raw = '.' in entities[0] %}
+        {% do conditions.append(
+            'rowid in (select row_place from ' ~ target.identifier ~ '__stored)' if is_raw else touched(entities, key)
+        ) %}
+    {% endfor %}
+    {% if meta.rows_repeat %} {% do conditions.append('true') %} {% endif %}
 
     {% set named -%}
         {% for _, key in emitted %} {{ key }} as emitted_{{ loop.index }}, {% endfor %}

@@ -1,7 +1,8 @@
-{#- The rows whose entity this run touches; in a full refresh all of them. -#}
+{#- The rows whose entity (one, or a list) this run touches; in a full refresh all of them. -#}
 {% macro touched(entity, key) -%}
     {%- if is_by_touch() -%}
-        {{ key }} in (select touched.entity_key from ops.touched where touched.entity = '{{ entity }}')
+        {%- set entities = [entity] if entity is string else entity -%}
+        {{ key }} in (select touched.entity_key from ops.touched where touched.entity in ('{{ entities | join("', '") }}'))
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}

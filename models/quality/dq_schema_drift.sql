@@ -1,38 +1,3 @@
-{% set raw_tables = {
-    'storefront': {
-        'orders': source('storefront', 'orders'),
-        'order_items': source('storefront', 'order_items'),
-        'customers': source('storefront', 'customers'),
-        'products': source('storefront', 'products'),
-        'refunds': source('storefront', 'refunds'),
-        'deliveries': source('storefront', 'deliveries'),
-        'promotions': source('storefront', 'promotions'),
-        'exchange_rates': source('storefront', 'exchange_rates'),
-    },
-    'web': {
-        'events': source('web', 'events'),
-    },
-    'experiments': {
-        'experiments': source('experiments', 'experiments'),
-        'exposures': source('experiments', 'exposures'),
-    },
-    'support': {
-        'tickets': source('support', 'tickets'),
-    },
-    'feedback': {
-        'nps_surveys': source('feedback', 'nps_surveys'),
-        'reviews': source('feedback', 'reviews'),
-    },
-    'email': {
-        'campaigns': source('email', 'campaigns'),
-        'email_events': source('email', 'email_events'),
-    },
-    'marketing': {
-        'ad_spend': source('marketing', 'ad_spend'),
-        'referrals': source('marketing', 'referrals'),
-    },
-} %}
-
 with lake_drift as (
 
     select * from {{ source('lake', 'schema_drift') }}
@@ -57,50 +22,16 @@ ad_spend as (
 
 ),
 
--- words that are in no closed list, and values of lenient columns that do not cast
 values_found as (
 
-    {% for source_name, tables in raw_tables.items() -%}
-    {% for table_name, relation in tables.items() -%}
-    {% for column in raw_contract(source_name, table_name).columns -%}
-    {% if column.meta.words -%}
-    {% set words -%} '{{ column.meta.words | join("', '") }}' {%- endset -%}
     select
-        '{{ source_name }}' as source_name,
-        '{{ table_name }}' as table_name,
-        '{{ column.name }}' as column_name,
-        lower(trim(cast({{ column.name }} as varchar))) as drift_value,
-        count(*) as row_count
-    from {{ relation }}
-    where {{ column.name }} is not null
+        source_name,
+        table_name,
+        column_name,
+        drift_value,
+        sum(row_count) as row_count
+    from {{ ref('int_values_found') }}
     group by all
-    having drift_value not in ('', {{ words }})
-    union all
-    {% elif column.meta.lenient -%}
-    select
-        '{{ source_name }}' as source_name,
-        '{{ table_name }}' as table_name,
-        '{{ column.name }}' as column_name,
-        trim(cast({{ column.name }} as varchar)) as drift_value,
-        count(*) as row_count
-    from {{ relation }}
-    where
-        {{ column.name }} is not null
-        and {{ cast_raw(column) }} is null
-        and trim(cast({{ column.name }} as varchar)) <> ''
-    group by all
-    union all
-    {% endif -%}
-    {% endfor -%}
-    {% endfor -%}
-    {% endfor -%}
-    select
-        cast(null as varchar) as source_name,
-        cast(null as varchar) as table_name,
-        cast(null as varchar) as column_name,
-        cast(null as varchar) as drift_value,
-        cast(null as bigint) as row_count
-    where false
 
 ),
 

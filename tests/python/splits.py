@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -28,14 +29,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dbt.cli.main import dbtRunner
 
+from conftest import copy_project
 from cx_warehouse.simulate import Config, simulate
 from cx_warehouse.simulate.config import DIRT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
-COPIED: Final = ("dbt_project.yml", "models", "macros", "seeds", "tests", "analyses", "profiles")
 MAIN_TIME: Final = {
     "orders": "ordered_at",
     "customers": "created_at",
@@ -65,6 +65,7 @@ PARTS: Final = (
     ("--exclude", "int_orders_costed+"),
     ("--exclude", "stg_email__email_events"),
 )
+STARTED: Final = re.compile(r"(\d+) of (\d+) START")
 NOT_COMPARED: Final = {"quality.dq_builds"}
 EXCLUSIONS: Final = "identifier_kind,identifier,linked_kind,linked_identifier"
 TOLERANCE: Final = 1e-9
@@ -76,24 +77,22 @@ class SplitError(Exception):
     """An incremental build that is not what a full refresh gives, or did not do what it should."""
 
 
+def dbt_said(warehouse: Path) -> str:
+    """Return the end of what the last dbt command printed."""
+    return (warehouse / "dbt.txt").read_text()[-5000:]
+
+
 @dataclass
 class Workshop:
     """A copy of the project, parsed once, whose dbt commands run in forked children."""
 
     root: Path
-    runner: dbtRunner = field(init=False)
     manifest: Any = field(init=False)
 
     def __post_init__(self) -> None:
         """Copy and parse the project."""
-        self.project = self.root / "project"
-        self.project.mkdir(parents=True)
-        for name in COPIED:
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(source, self.project / name)
-            else:
-                shutil.copy(source, self.project / name)
+        (self.root / "project").mkdir()
+        self.project = copy_project(self.root / "project")
         os.environ["CX_WAREHOUSE_DIR"] = str(self.root / "parsed")
         os.environ["CX_RAW_PATH"] = str(self.root)
         result = dbtRunner().invoke([*self.arguments("parse", self.root / "parsed"), "--quiet"])
@@ -123,7 +122,7 @@ class Workshop:
             "--project-dir",
             str(self.project),
             "--profiles-dir",
-            str(self.project / "profiles"),
+            str(self.project),
         ]
         paths += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
         return [command, *paths]
@@ -131,11 +130,12 @@ class Workshop:
     def start(self, command: list[str], lake: Path, warehouse: Path) -> int:
         """Fork a dbt command on a lake; returns the process id."""
         warehouse.mkdir(parents=True, exist_ok=True)
+        output = os.open(warehouse / "dbt.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         process = os.fork()
         if process:
+            os.close(output)
             return process
         os.environ |= {"CX_WAREHOUSE_DIR": str(warehouse), "CX_RAW_PATH": str(lake)}
-        output = os.open(warehouse / "dbt.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)
         status = 1
@@ -145,26 +145,29 @@ class Workshop:
         finally:
             os._exit(status)
 
-    def run(self, command: list[str], lake: Path, warehouse: Path) -> float:
-        """Run a dbt command to its end; returns seconds, and raises where it fails."""
-        started = time.perf_counter()
+    def run(self, command: list[str], lake: Path, warehouse: Path) -> None:
+        """Run a dbt command to its end; raises where it fails."""
         _, status = os.waitpid(self.start(command, lake, warehouse), 0)
         if status:
-            message = (
-                f"dbt {' '.join(command)} failed:\n{(warehouse / 'dbt.txt').read_text()[-5000:]}"
-            )
+            message = f"dbt {' '.join(command)} failed:\n{dbt_said(warehouse)}"
             raise SplitError(message)
-        return time.perf_counter() - started
 
-    def kill(self, command: list[str], lake: Path, warehouse: Path, seconds: float) -> bool:
-        """Kill a dbt command after some seconds; returns whether it was still running."""
+    def kill(
+        self, command: list[str], lake: Path, warehouse: Path, progress: float, seconds: float
+    ) -> None:
+        """Kill a dbt command some seconds after a share of its models has begun."""
         process = self.start(command, lake, warehouse)
+        begun = 0.0
+        while begun < progress:
+            time.sleep(0.005)
+            counts = STARTED.findall((warehouse / "dbt.txt").read_text())
+            begun = max((int(number) / int(total) for number, total in counts), default=0.0)
+            if os.waitpid(process, os.WNOHANG)[0]:
+                message = f"a run ended before it was killed:\n{dbt_said(warehouse)}"
+                raise SplitError(message)
         time.sleep(seconds)
-        ended, _ = os.waitpid(process, os.WNOHANG)
-        if not ended:
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-        return not ended
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
 @dataclass
@@ -554,7 +557,6 @@ class Case:
         is_unset = len(self.lake.currencies) == 1 and self.random.random() < 0.5
         self.base_currency = None if is_unset else "EUR"
         self.killed = 0
-        self.seconds = 4.0
 
     def command(self, arrival: int, *more: str) -> list[str]:
         """Return the dbt command of an arrival."""
@@ -565,8 +567,9 @@ class Case:
         """Kill runs at random moments, and run a part of the project."""
         command = self.command(arrival, "run")
         for _ in range(self.kills):
-            seconds = self.random.uniform(0.3, 0.9) * self.seconds
-            self.killed += self.workshop.kill(command, self.root, self.warehouse, seconds)
+            when = self.random.uniform(0, 0.95), self.random.uniform(0, 0.03)
+            self.workshop.kill(command, self.root, self.warehouse, *when)
+            self.killed += 1
         if self.random.random() < 0.2:
             part = self.random.choice(PARTS)
             self.workshop.run(self.command(arrival, "run", *part), self.root, self.warehouse)
@@ -584,7 +587,7 @@ class Case:
             self.workshop.seed_exclusions(self.root, self.warehouse)
         if arrival and not expected:
             self.disturb(arrival)
-        self.seconds = self.workshop.run(self.command(arrival, "run"), self.root, self.warehouse)
+        self.workshop.run(self.command(arrival, "run"), self.root, self.warehouse)
         return check_run(self.warehouse, expected)
 
     def run(self, *, is_verbose: bool) -> str:

@@ -84,7 +84,11 @@ def before(build_lake: BuildLake, lake: Path) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def merged(build_lake: BuildLake, lake: Path, before: Warehouse) -> Warehouse:  # noqa: ARG001
+def merged(
+    build_lake: BuildLake,
+    lake: Path,
+    before: Warehouse,  # noqa: ARG001 (files are added after it)
+) -> Warehouse:
     """Build again, after the late files have come."""
     for table, rows in LATE_FILES.items():
         write_table(lake, table, rows)

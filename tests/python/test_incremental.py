@@ -18,6 +18,8 @@ from conftest import (
     BuildLake,
     SimulatedShop,
     Warehouse,
+    add_to_seed,
+    copy_project,
     order,
     write_lake,
     write_table,
@@ -131,11 +133,8 @@ def test_rules_that_differ_stop_the_run_and_are_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project = tmp_path / "project"
-    for name in ("models", "macros", "seeds", "tests", "analyses", "profiles"):
-        shutil.copytree(PROJECT / name, project / name)
-    shutil.copy(PROJECT / "dbt_project.yml", project)
-    (project / "profiles.yml").symlink_to("profiles/profiles.yml")
+    (tmp_path / "project").mkdir()
+    project = copy_project(tmp_path / "project")
     assert rebuild(lake, project=project).succeeded
 
     stopped = rebuild(lake, session_timeout_minutes=20, project=project)
@@ -147,17 +146,15 @@ def test_rules_that_differ_stop_the_run_and_are_named(
     assert len(stopped.query("from ops.runs")) == 1
 
     # a setting of what is built whole anyway is free to change
-    assert rebuild(lake, acquisition_lookback_days=7, project=project).succeeded
+    assert rebuild(lake, repeat_contact_days=3, project=project).succeeded
 
-    rules = project / "seeds" / "intent_rules.csv"
-    rules.write_text(rules.read_text().rstrip("\n") + "\n99,page_view,,,research\n")
+    add_to_seed(project, "intent_rules", "99,page_view,,,research")
     stopped = rebuild(lake, "build", project=project)
     assert not stopped.succeeded
     assert "seed intent_rules is another than the one" in stopped.output
     # data, not a rule
-    rules.write_text((PROJECT / "seeds" / "intent_rules.csv").read_text())
-    exclusions = project / "seeds" / "identity_exclusions.csv"
-    exclusions.write_text(exclusions.read_text() + "customer_id,c1,,\n")
+    shutil.copy(PROJECT / "seeds" / "intent_rules.csv", project / "seeds")
+    add_to_seed(project, "identity_exclusions", "customer_id,c1,,")
     assert rebuild(lake, "seed", "--select", "identity_exclusions", project=project).succeeded
     assert rebuild(lake, project=project).succeeded
     owners = "select count(*) from intermediate.int_device_owners"

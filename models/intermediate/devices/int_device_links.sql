@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={
         'touched_by': {'device': 'anonymous_id'},
-        'emits': {'link': "md5('anonymous_id:' || anonymous_id)"},
+        'emits': {'link': identifier_id("'anonymous_id'", 'anonymous_id')},
     },
 ) }}
 

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={'emits': {'profile': 'person_id'}},
+) }}
+
 with surveys as (
 
     select * from {{ ref('stg_feedback__nps_surveys') }}

@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched_by': {'person': 'person_id'}},
+    post_hook="{{ insert_other_buckets(ref('int_funnel_events')) }}",
 ) }}
 
 {% set is_taken %}
@@ -38,7 +39,9 @@ with steps as (
 events as (
 
     select * from {{ ref('int_funnel_events') }}
-    where {{ touched('person', 'person_id') }}
+    where
+        {{ touched('person', 'person_id') }}
+        and {{ is_in_bucket(ref('int_funnel_events'), 'person_id') }}
 
 ),
 

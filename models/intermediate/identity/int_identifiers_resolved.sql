@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'emits': {
-        'identifier': 'identifier_id', 'link': 'identifier_id', 'buyer': 'person_id'
+        'identifier': 'identifier_id', 'link': 'identifier_id', 'buyer': 'person_id', 'profile': 'person_id'
     }},
 ) }}
 

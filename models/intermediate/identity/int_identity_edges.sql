@@ -2,8 +2,8 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'emits': {'link': [
-        "md5('customer_id:' || customer_id)",
-        "md5('email_hash:' || email_hash)",
+        identifier_id("'customer_id'", 'customer_id'),
+        identifier_id("'email_hash'", 'email_hash'),
     ]}},
 ) }}
 

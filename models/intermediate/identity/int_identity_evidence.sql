@@ -1,10 +1,13 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'emits': {'link': [
-        "md5('customer_id:' || customer_id)",
-        "md5('email_hash:' || email_hash)",
-    ]}},
+    meta={
+        'touched_by': {'evidence': 'coalesce(customer_id, email_hash)'},
+        'emits': {'link': [
+            identifier_id("'customer_id'", 'customer_id'),
+            identifier_id("'email_hash'", 'email_hash'),
+        ]},
+    },
 ) }}
 
 with evidence as (
@@ -17,7 +20,9 @@ with evidence as (
         created_at as seen_at,
         coalesce(updated_at, created_at) as last_seen_at
     from {{ ref('stg_storefront__customers') }}
-    where row_bucket in ('staged', 'duplicate')
+    where
+        row_bucket in ('staged', 'duplicate')
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -26,7 +31,9 @@ with evidence as (
         ordered_at as seen_at,
         ordered_at as last_seen_at
     from {{ ref('stg_storefront__orders') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -35,7 +42,9 @@ with evidence as (
         created_at as seen_at,
         created_at as last_seen_at
     from {{ ref('stg_support__tickets') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -44,7 +53,9 @@ with evidence as (
         sent_at as seen_at,
         sent_at as last_seen_at
     from {{ ref('stg_feedback__nps_surveys') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -53,7 +64,9 @@ with evidence as (
         reviewed_at as seen_at,
         reviewed_at as last_seen_at
     from {{ ref('stg_feedback__reviews') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         referrer_customer_id as customer_id,
@@ -62,7 +75,9 @@ with evidence as (
         invited_at as seen_at,
         invited_at as last_seen_at
     from {{ ref('stg_marketing__referrals') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'referrer_customer_id') }}
     union all
     select
         referred_customer_id as customer_id,
@@ -71,7 +86,9 @@ with evidence as (
         coalesce(accepted_at, invited_at) as seen_at,
         coalesce(accepted_at, invited_at) as last_seen_at
     from {{ ref('stg_marketing__referrals') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'referred_customer_id') }}
 
 ),
 

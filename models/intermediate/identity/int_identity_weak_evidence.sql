@@ -1,10 +1,13 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'emits': {'link': [
-        "md5('customer_id:' || customer_id)",
-        "md5('email_hash:' || email_hash)",
-    ]}},
+    meta={
+        'touched_by': {'evidence': 'coalesce(customer_id, email_hash)'},
+        'emits': {'link': [
+            identifier_id("'customer_id'", 'customer_id'),
+            identifier_id("'email_hash'", 'email_hash'),
+        ]},
+    },
 ) }}
 
 with identified as (
@@ -15,7 +18,9 @@ with identified as (
         'login' as evidence,
         occurred_at as seen_at
     from {{ ref('int_events_sessionised') }}
-    where customer_id is not null or email_hash is not null
+    where
+        (customer_id is not null or email_hash is not null)
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -23,7 +28,9 @@ with identified as (
         'email' as evidence,
         occurred_at as seen_at
     from {{ ref('stg_email__email_events') }}
-    where row_bucket = 'staged'
+    where
+        row_bucket = 'staged'
+        and {{ touched('evidence', 'coalesce(customer_id, email_hash)') }}
     union all
     select
         customer_id,
@@ -31,7 +38,7 @@ with identified as (
         'exposure' as evidence,
         exposed_at as seen_at
     from {{ ref('stg_experiments__exposures') }}
-    where row_bucket = 'staged'
+    where row_bucket = 'staged' and {{ touched('evidence', 'customer_id') }}
 
 ),
 

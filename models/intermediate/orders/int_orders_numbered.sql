@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={
         'touched_by': {'buyer': 'person_id', 'order': 'order_id', 'order_of_buyer': 'order_id'},
-        'emits': {'order': 'order_id'},
+        'emits': {'order': 'order_id', 'profile': 'person_id'},
     },
     pre_hook=[
         "{{ touch('order', ref('int_orders_converted'), 'order_id', touched(

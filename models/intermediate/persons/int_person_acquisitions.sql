@@ -1,3 +1,19 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={
+        'touched_by': {'person': 'person_id', 'profile': 'person_id'},
+        'emits': {'profile': 'person_id'},
+    },
+    pre_hook=[
+        "{{ touch('profile', this, 'person_id', touched('web_start', \"'web'\")) }}",
+        "{{ touch('profile', ref('int_orders_numbered'), 'person_id', touched('order', 'order_id')) }}",
+        "{{ touch('profile', ref('int_sessions_owned'), 'person_id', touched('session', 'session_id')) }}",
+    ],
+) }}
+
+{% set is_touched = touched(['person', 'profile'], 'person_id') %}
+
 with orders as (
 
     select * from {{ ref('int_orders_converted') }}
@@ -7,6 +23,7 @@ with orders as (
 numbered as (
 
     select * from {{ ref('int_orders_numbered') }}
+    where is_first_order and {{ is_touched }}
 
 ),
 
@@ -19,6 +36,7 @@ order_items as (
 sessions as (
 
     select * from {{ ref('int_sessions_owned') }}
+    where {{ is_touched }}
 
 ),
 
@@ -30,8 +48,7 @@ channels as (
 
 web as (
 
-    select min(started_at) as first_session_at
-    from sessions
+    select * from {{ ref('int_web_start') }}
 
 ),
 
@@ -48,7 +65,6 @@ first_orders as (
         numbered.is_promo_order
     from orders
     inner join numbered on orders.order_id = numbered.order_id
-    where numbered.is_first_order
 
 ),
 

@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'device': 'anonymous_id'}},
+    meta={
+        'touched_by': {'device': 'anonymous_id'},
+        'emits': {'placement': 'order_id', 'evidence': 'coalesce(customer_id, email_hash)'},
+    },
 ) }}
 
 with events as (

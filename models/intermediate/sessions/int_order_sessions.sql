@@ -1,8 +1,14 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'emits': {'device': 'anonymous_id', 'order': 'order_id'}},
+    meta={
+        'touched_by': {'order': 'order_id', 'placement': 'order_id'},
+        'emits': {'device': 'anonymous_id', 'order': 'order_id'},
+    },
+    pre_hook="{{ touch('placement', ref('int_orders_converted'), 'order_id', touched('device', 'anonymous_id')) }}",
 ) }}
+
+{% set is_touched = touched(['order', 'placement'], 'order_id') %}
 
 with orders as (
 
@@ -13,6 +19,7 @@ with orders as (
         email_hash,
         ordered_at
     from {{ ref('int_orders_converted') }}
+    where {{ is_touched }}
 
 ),
 
@@ -24,7 +31,7 @@ order_events as (
             session_id, row(occurred_at, event_id)
         ) as session_id
     from {{ ref('int_events_sessionised') }}
-    where order_id is not null
+    where order_id is not null and {{ is_touched }}
     group by order_id
 
 ),

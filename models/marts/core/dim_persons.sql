@@ -1,6 +1,16 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={'touched_by': {'person': 'person_id', 'profile': 'person_id'}},
+    pre_hook="{{ touch('profile', ref('int_identifiers_resolved'), 'person_id', touched('link', 'identifier_id')) }}",
+) }}
+
+{% set is_touched = touched(['person', 'profile'], 'person_id') %}
+
 with identifiers as (
 
     select * from {{ ref('int_identifiers_resolved') }}
+    where {{ is_touched }}
 
 ),
 
@@ -15,25 +25,33 @@ evidence as (
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    where not is_cancelled and {{ is_touched }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('int_sessions_owned') }}
+    where {{ is_touched }}
 
 ),
 
 acquisitions as (
 
     select * from {{ ref('int_person_acquisitions') }}
+    where {{ is_touched }}
 
 ),
 
+-- whatever the survey followed
 answers as (
 
-    select * from {{ ref('int_surveys_answered') }}
-    where answered_at is not null and person_id is not null
+    select
+        person_id,
+        max_by(score, row(answered_at, sent_at, survey_id)) as latest_score
+    from {{ ref('int_surveys_answered') }}
+    where answered_at is not null and person_id is not null and {{ is_touched }}
+    group by person_id
 
 ),
 
@@ -132,22 +150,8 @@ sales as (
         bool_or(sales_channel = 'store') as has_store_orders,
         bool_or(sales_channel <> 'store') as has_other_orders
     from orders
-    where not is_cancelled and person_id is not null
+    where person_id is not null
     group by person_id
-
-),
-
--- whatever the survey followed
-ranked_answers as (
-
-    select
-        person_id,
-        score,
-        row_number() over (
-            partition by person_id
-            order by answered_at desc, sent_at desc, survey_id desc
-        ) as answer_rank
-    from answers
 
 ),
 
@@ -181,7 +185,7 @@ final as (
             when sales.has_store_orders then 'store_only'
             when sales.has_other_orders then 'online_only'
         end as sales_channels,
-        cast(ranked_answers.score as integer) as latest_nps_score,
+        cast(answers.latest_score as integer) as latest_nps_score,
         addresses.email_hash
     from persons
     left join customers on persons.person_id = customers.person_id
@@ -189,10 +193,7 @@ final as (
     left join acquisitions on persons.person_id = acquisitions.person_id
     left join addresses
         on persons.person_id = addresses.person_id and addresses.address_rank = 1
-    left join ranked_answers
-        on
-            persons.person_id = ranked_answers.person_id
-            and ranked_answers.answer_rank = 1
+    left join answers on persons.person_id = answers.person_id
 
 )
 

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'order': 'order_id'}},
+    meta={'touched_by': {'order': 'order_id'}, 'emits': {'profile': 'person_id'}},
     pre_hook=[
         "{{ touch('order', ref('int_order_sessions'), 'order_id', touched('session', 'session_id')) }}",
         "{{ touch('order', this, 'order_id', 'is_refund_mature <> (

@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={
         'touched_by': {'email.email_events': "coalesce(email_event_id, '')"},
-        'emits': {'device': 'anonymous_id'},
+        'emits': {'device': 'anonymous_id', 'evidence': 'coalesce(customer_id, email_hash)'},
     },
     pre_hook="{{ gather_raw_rows('email', 'email_events') }}",
 ) }}

@@ -1,3 +1,10 @@
+-- its key has several columns: computed whole, and its difference handed on
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={'rows_repeat': true, 'emits': {'evidence': 'customer_id'}},
+) }}
+
 {% set contract = raw_contract('experiments', 'exposures') %}
 
 with typed as (

@@ -1,14 +1,24 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={
+        'touched_by': {'feedback.reviews': "coalesce(review_id, '')"},
+        'emits': {'evidence': 'coalesce(customer_id, email_hash)'},
+    },
+    pre_hook="{{ gather_raw_rows('feedback', 'reviews') }}",
+) }}
+
 {% set contract = raw_contract('feedback', 'reviews') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('feedback', 'reviews') }}
+    from {{ raw_rows(source('feedback', 'reviews')) }}
 
 ),
 
-{{ repeated_keys(source('feedback', 'reviews'), contract) }},
+{{ repeated_keys(raw_rows(source('feedback', 'reviews')), contract) }},
 
 judged as (
 

@@ -1,14 +1,24 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={
+        'touched_by': {'marketing.referrals': "coalesce(referral_id, '')"},
+        'emits': {'evidence': ['referrer_customer_id', 'referred_customer_id']},
+    },
+    pre_hook="{{ gather_raw_rows('marketing', 'referrals') }}",
+) }}
+
 {% set contract = raw_contract('marketing', 'referrals') %}
 
 with typed as (
 
     select
         {{ typed_columns(contract) }}
-    from {{ source('marketing', 'referrals') }}
+    from {{ raw_rows(source('marketing', 'referrals')) }}
 
 ),
 
-{{ repeated_keys(source('marketing', 'referrals'), contract) }},
+{{ repeated_keys(raw_rows(source('marketing', 'referrals')), contract) }},
 
 judged as (
 

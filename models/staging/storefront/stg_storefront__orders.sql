@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'storefront.orders': "coalesce(order_id, '')"}, 'emits': {'order': 'order_id'}},
+    meta={
+        'touched_by': {'storefront.orders': "coalesce(order_id, '')"},
+        'emits': {'order': 'order_id', 'evidence': 'coalesce(customer_id, email_hash)'},
+    },
     pre_hook="{{ gather_raw_rows('storefront', 'orders') }}",
 ) }}
 

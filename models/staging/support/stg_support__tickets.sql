@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'support.tickets': "coalesce(ticket_id, '')"}},
+    meta={
+        'touched_by': {'support.tickets': "coalesce(ticket_id, '')"},
+        'emits': {'evidence': 'coalesce(customer_id, email_hash)'},
+    },
     pre_hook="{{ gather_raw_rows('support', 'tickets') }}",
 ) }}
 
