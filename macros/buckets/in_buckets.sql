@@ -3,7 +3,7 @@
     gigabyte; CX_ROWS_PER_BUCKET changes it for a smaller machine. What a run by touch reads is one bucket. -#}
 {% macro bucket_count(relation) %}
     {% if not execute or this is none or not is_building() or is_by_touch() %} {{ return(1) }} {% endif %}
-    {% set rows_per_bucket = env_var('CX_ROWS_PER_BUCKET', '10000000') | int %}
+    {% set rows_per_bucket = (env_var('CX_ROWS_PER_BUCKET', '') or '10000000') | int %}
     {% set rows = run_query('select count(*) from ' ~ relation)[0][0] %}
     {{ return([1, (rows + rows_per_bucket - 1) // rows_per_bucket] | max) }}
 {% endmacro %}

@@ -105,6 +105,10 @@ def test_a_wrong_raw_path_is_named(
         ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
         ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
         (
+            {"CX_ROWS_PER_BUCKET": "few"},
+            "CX_ROWS_PER_BUCKET: 'few' is no number of rows; write for example 5000000",
+        ),
+        (
             {"CX_PII_KEY": "hush"},
             "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
         ),
