@@ -6,13 +6,7 @@
 
 with steps as (
 
-    select * from {{ ref('funnel_steps') }}
-
-),
-
-conditions as (
-
-    {{ filter_conditions('steps', ['funnel_name', 'step_number', 'event_name']) }}
+    select * from {{ ref('int_funnel_rules') }}
 
 ),
 
@@ -35,29 +29,7 @@ sessions as (
 
 ),
 
--- only events of steps with a filter are looked at in full
-filtered_events as (
-
-    select * from {{ ref('stg_web__events') }}
-    where
-        row_bucket = 'staged'
-        and event_name in (select conditions.event_name from conditions)
-        and {{ touched('device', 'anonymous_id') }}
-
-),
-
-refused as (
-
-    select
-        conditions.funnel_name,
-        conditions.step_number,
-        filtered_events.event_id
-    from filtered_events
-    inner join conditions on filtered_events.event_name = conditions.event_name
-    where not {{ condition_holds('conditions', 'filtered_events') }}
-    group by all
-
-),
+{{ refused_events('steps', ['funnel_name', 'step_number'], ref('stg_web__events')) }},
 
 candidates as (
 

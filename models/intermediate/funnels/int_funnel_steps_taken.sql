@@ -32,7 +32,7 @@ with steps as (
             partition by funnel_name order by step_number
         ) as next_window_hours,
         count(*) over (partition by funnel_name, event_name) > 1 as shares_events
-    from {{ ref('funnel_steps') }}
+    from {{ ref('int_funnel_rules') }}
 
 ),
 

@@ -5,9 +5,11 @@
       patterns     columns that hold a regular expression
       closed_list  columns that name a raw table, one of its columns with a closed list, and a word of that list or other
       events       columns that name an event: one of our words, or one of seed event_names; empty is fine
+      more_events  what such a column may say besides
+      more_names   [seed, column, condition] of names that such a column may hold besides
       filters      columns that hold a filter: empty, or conditions `name op value` joined by ` and `
       unique_by    expressions that no two rows share -#}
-{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], filters=[], unique_by=[]) %}
+{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], more_events=[], more_names=[], filters=[], unique_by=[]) %}
 {%- set columns = adapter.get_columns_in_relation(model) -%}
 {%- set lists = [] -%}
 {%- set words = [] -%}
@@ -46,8 +48,11 @@ with judged as (
             when not {{ is_pattern(pattern) }} then '{{ pattern }} is no regular expression'
             {%- endfor %}
             {%- for name in events %}
-            when {{ name }} not in ('{{ event_words() | join("', '") }}')
+            when {{ name }} not in ('{{ (event_words() + more_events) | join("', '") }}')
                 and {{ name }} not in (select event_name from {{ ref('event_names') }} where event_name is not null)
+                {%- if more_names %}
+                and {{ name }} not in (select {{ more_names[1] }} from {{ more_names[0] }} where {{ more_names[2] }})
+                {%- endif %}
                 then '{{ name }} is no event: list it in seed event_names'
             {%- endfor %}
             {%- for name in filters %}
