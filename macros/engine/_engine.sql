@@ -211,6 +211,10 @@
     date_diff('microsecond', {{ start }}, {{ end }}) / 3600000000.0
 {%- endmacro %}
 
+{#- A text whose runs of white space are one blank each. -#}
+{% macro replaced_blanks(text) %}{{ return(adapter.dispatch('replaced_blanks')(text)) }}{% endmacro %}
+{% macro duckdb__replaced_blanks(text) %}regexp_replace({{ text }}, '\s+', ' ', 'g'){% endmacro %}
+
 {#- A hash of columns, equal where all of them are. -#}
 {% macro hash_of(columns) %}{{ return(adapter.dispatch('hash_of')(columns)) }}{% endmacro %}
 {% macro duckdb__hash_of(columns) %}hash({{ columns | join(', ') }}){% endmacro %}

@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={
         'touched_by': {'order': 'order_id', 'placement': 'order_id'},
-        'emits': {'device': 'anonymous_id', 'order': 'order_id'},
+        'emits': {'device': 'anonymous_id', 'order': 'order_id', 'session': 'session_id'},
     },
     pre_hook="{{ touch('placement', ref('int_orders_converted'), 'order_id', touched('device', 'anonymous_id')) }}",
 ) }}
