@@ -97,6 +97,15 @@ select 's-' || n, 'd-1', person_id, timestamp '2024-01-01' + n * interval 1 hour
     case when n in (4, 5) then 0 else net_revenue end, true
 from range(1, 6) as numbers(n) left join marts.fct_orders on order_id = 'o-' || n;
 update marts.fct_sessions set person_id = 'p-1' where session_id = 's-5';
+create table marts.fct_micro_conversions as
+select session_id, 'search' as micro_conversion, person_id, started_at as occurred_at,
+    'research' as stage, 1 as polarity, 2 as occurrence_count
+from marts.fct_sessions;
+create table marts.fct_searches as
+select 'e-' || session_id as event_id, session_id, person_id, 'tea' as search_term,
+    event_count - 5 as result_count, true as is_zero_result, false as is_refinement,
+    true as led_to_product_view, is_converted as led_to_order
+from marts.fct_sessions;
 create table marts.fct_funnel_entries (
     funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
     furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,

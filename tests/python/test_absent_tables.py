@@ -101,6 +101,8 @@ WITHOUT = {
             "fct_orders": "person_id person_order_number is_first_order days_since_previous_order",
             "fct_sales_movements": "person_id",
             "fct_sessions": "person_id",
+            "fct_micro_conversions": "person_id",
+            "fct_searches": "person_id",
             "fct_support_tickets": "person_id is_repeat_contact",
             "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
             "agg_nps": f"rows {NPS}",
@@ -153,7 +155,7 @@ WITHOUT = {
         }
     ),
     "web.events": Effect(
-        empty="fct_sessions fct_funnel_entries agg_funnel_daily",
+        empty="fct_sessions fct_micro_conversions fct_searches fct_funnel_entries agg_funnel_daily",
         null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel",
         changed={
             **IDENTIFIERS,
@@ -184,6 +186,8 @@ WITHOUT = {
             **IDENTIFIERS,
             "dim_persons": "rows first_seen_at email_hash",
             "fct_sessions": "person_id",
+            "fct_micro_conversions": "person_id",
+            "fct_searches": "person_id",
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
         }

@@ -169,3 +169,53 @@ def test_channels_retain_and_earn_what_their_customers_orders_say(analysed_demo)
     )
     counted = orders[orders["period"] <= 6].groupby("channel").size()
     assert found["orders_per_customer"].to_dict() == pytest.approx((counted / customers).to_dict())
+
+
+def test_searches_that_find_nothing_are_counted_by_their_words(analysed_demo):
+    searches = analysed_demo.warehouse.frame("from marts.fct_searches")
+    orders = analysed_demo.warehouse.frame(
+        "select session_id, order_id, contribution_margin::double as margin from marts.fct_orders"
+        " where not is_cancelled"
+    )
+    first = analysed_demo.warehouse.frame("select session_id, order_id from marts.fct_sessions")
+    rate = searches[searches["is_zero_result"].eq(False)]["led_to_order"].mean()
+    after = searches[searches["led_to_order"]].merge(first, on="session_id")["order_id"].unique()
+    margin = orders[orders["order_id"].isin(after)]["margin"].mean()
+    nothing = searches[searches["is_zero_result"].eq(True)].groupby("search_term")
+    found = analysed_demo.results["searches_without_results"].set_index("search_term")
+    assert len(found) > 3
+    assert found["searches"].to_dict() == nothing.size().to_dict()
+    assert found["persons"].to_dict() == nothing["person_id"].nunique().to_dict()
+    assert found["order_rate"].to_dict() == pytest.approx(nothing["led_to_order"].mean().to_dict())
+    assert found["order_rate_where_found"].unique() == pytest.approx([rate])
+    missed = (nothing.size() * rate - nothing["led_to_order"].sum()) * margin
+    assert found["margin_missed"].to_dict() == pytest.approx(missed.to_dict())
+
+
+def test_research_is_followed_by_orders_of_the_same_person(analysed_demo):
+    [(as_of,)] = analysed_demo.warehouse.query("select as_of from quality.dq_builds")
+    sessions = analysed_demo.warehouse.frame(
+        "select session_id, person_id, ended_at from marts.fct_sessions"
+        f" where intent = 'research' and not is_converted and ended_at <= timestamp '{as_of}'"
+        " - interval 30 day"
+    )
+    orders = analysed_demo.warehouse.frame(
+        "select person_id, ordered_at from marts.fct_orders where not is_cancelled"
+    )
+    both = sessions.merge(orders, on="person_id")
+    days = (both["ordered_at"] - both["ended_at"]).dt.total_seconds() / 86400
+    followed = set(both[(days > 0) & (days <= 30)]["session_id"])
+    steps = analysed_demo.warehouse.frame(
+        "select session_id, micro_conversion from marts.fct_micro_conversions"
+    )
+    steps = steps[steps["session_id"].isin(set(sessions["session_id"]))]
+    found = analysed_demo.results["research_before_purchase"].set_index("micro_conversion")
+    assert set(found.index) == set(steps["micro_conversion"])
+    for name, own in steps.groupby("micro_conversion")["session_id"]:
+        rest = set(sessions["session_id"]) - set(own)
+        assert found["sessions_with"][name] == len(own)
+        assert found["sessions_without"][name] == len(rest)
+        assert found["order_rate_with"][name] == pytest.approx(len(set(own) & followed) / len(own))
+        assert found["order_rate_without"][name] == pytest.approx(
+            len(rest & followed) / len(rest)
+        )

@@ -58,6 +58,10 @@ INTERFACE = {
     " event_count page_view_count landing_page exit_page channel_group utm_source utm_medium"
     " utm_campaign device_type country is_bounce intent is_converted order_id order_count"
     " net_revenue is_final",
+    "fct_micro_conversions": "session_id micro_conversion person_id occurred_at stage polarity"
+    " occurrence_count",
+    "fct_searches": "event_id session_id person_id search_term result_count is_zero_result"
+    " is_refinement led_to_product_view led_to_order",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
     " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
     " device_type channel_group",

@@ -184,6 +184,18 @@ BROKEN_RULES = {
         "orders_of_a_session_add_up": ("order_count = 2", "net_revenue = 1", "session_id = 's-9'"),
         "sessions_of_a_device_do_not_overlap": ("ended_at = '2024-01-02'",),
     },
+    "marts.fct_micro_conversions": {
+        "polarity_is_1_or_minus_1": ("polarity = 0", "polarity = null"),
+        "what_happened_happened_once_at_least": ("occurrence_count = 0", "occurrence_count = null"),
+    },
+    "marts.fct_searches": {
+        "zero_results_follow_from_the_count": (
+            "is_zero_result = false",
+            "is_zero_result = null",
+            "result_count = 1",
+            "result_count = null",
+        ),
+    },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (
             "furthest_step = 0",

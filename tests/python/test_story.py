@@ -236,6 +236,32 @@ def test_she_visits_five_times(demo):
     ]
 
 
+def test_her_small_steps_are_written_down(demo):
+    rows = demo.query(
+        f"select micro_conversion, occurred_at, stage, occurrence_count"
+        f" from marts.fct_micro_conversions where {HERS} and occurred_at < '2024-04-14'"
+        f" order by occurred_at"
+    )
+    assert rows == [
+        ("product_view", at("04-09 12:14:40"), "research", 2),
+        ("review_viewed", at("04-09 12:15:55"), "consider", 1),
+        ("chat_started", at("04-09 12:17:10"), "consider", 1),
+        ("add_to_cart", at("04-09 12:23:30"), "cart", 2),
+        ("cart_view", at("04-09 12:25:20"), "cart", 1),
+        ("cart_view", at("04-09 19:38:35"), "cart", 1),
+        ("account_registered", at("04-09 19:41:00"), "consider", 1),
+        ("checkout_started", at("04-09 19:41:20"), "checkout", 1),
+        ("shipping_entered", at("04-09 19:43:05"), "checkout", 1),
+        ("payment_info_entered", at("04-09 19:44:50"), "checkout", 1),
+        ("product_view", at("04-13 10:02:00"), "research", 1),
+        ("social_share", at("04-13 10:03:10"), "recommend", 1),
+    ]
+
+
+def test_she_knew_where_to_look(demo):
+    assert demo.query(f"select * from marts.fct_searches where {HERS}") == []
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"

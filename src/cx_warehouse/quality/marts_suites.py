@@ -66,6 +66,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_sales_movements": ("movement_id",),
     "marts.fct_deliveries": ("delivery_id",),
     "marts.fct_sessions": ("session_id",),
+    "marts.fct_micro_conversions": ("session_id", "micro_conversion"),
+    "marts.fct_searches": ("event_id",),
     "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
     "marts.agg_funnel_daily": (
         "funnel_name",
@@ -187,6 +189,32 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_sessions"),
         session_orders_rule(),
         overlap_rule(),
+    ),
+    "marts.fct_micro_conversions": (
+        *given("person_id", "occurred_at", "stage"),
+        RowRule(
+            "polarity_is_1_or_minus_1",
+            ("polarity",),
+            "polarity is null or polarity not in (1, -1)",
+        ),
+        RowRule(
+            "what_happened_happened_once_at_least",
+            ("occurrence_count",),
+            "occurrence_count is null or occurrence_count < 1",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_micro_conversions"),
+        exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_micro_conversions"),
+    ),
+    "marts.fct_searches": (
+        *given("person_id", "is_refinement", "led_to_product_view", "led_to_order"),
+        *not_negative("result_count"),
+        RowRule(
+            "zero_results_follow_from_the_count",
+            ("is_zero_result", "result_count"),
+            "is_zero_result is distinct from (result_count = 0)",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_searches"),
+        exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_searches"),
     ),
     "marts.fct_funnel_entries": (
         *given("device_type", "channel_group", "is_converted", "is_mature"),
