@@ -1,23 +1,3 @@
-{% set judged_alone = {
-    'storefront': {
-        'customers': ref('stg_storefront__customers'),
-        'products': ref('stg_storefront__products'),
-        'promotions': ref('stg_storefront__promotions'),
-    },
-    'web': {'events': ref('stg_web__events')},
-    'experiments': {
-        'experiments': ref('stg_experiments__experiments'),
-        'exposures': ref('stg_experiments__exposures'),
-    },
-    'support': {'tickets': ref('stg_support__tickets')},
-    'feedback': {
-        'nps_surveys': ref('stg_feedback__nps_surveys'),
-        'reviews': ref('stg_feedback__reviews'),
-    },
-    'email': {'email_events': ref('stg_email__email_events')},
-    'marketing': {'referrals': ref('stg_marketing__referrals')},
-} %}
-
 with order_fates as (
 
     select * from {{ ref('int_order_fates') }}
@@ -121,18 +101,19 @@ ad_spend_judged as (
 
 final as (
 
-    {% for source_name, tables in judged_alone.items() -%}
-    {% for table_name, relation in tables.items() -%}
     select
-        '{{ source_name }}' as source_name,
-        '{{ table_name }}' as table_name,
+        source_name,
+        table_name,
         row_bucket,
         count(*) as row_count
-    from {{ relation }}
-    group by row_bucket
+    from {{ ref('int_staged_rows') }}
+    where
+        table_name not in (
+            'order_items', 'refunds', 'deliveries', 'orders', 'exchange_rates',
+            'campaigns', 'ad_spend'
+        )
+    group by all
     union all
-    {% endfor -%}
-    {% endfor -%}
     {% for table_name, source_name in {
         'order_items': 'storefront',
         'refunds': 'storefront',
