@@ -10,18 +10,35 @@ with builds as (
 
 ),
 
+research as (
+
+    select * from {{ ref('fct_sessions') }}
+    where intent = 'research' and not is_converted
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where not is_cancelled
+
+),
+
+micro_conversions as (
+
+    select * from {{ ref('fct_micro_conversions') }}
+
+),
+
 sessions as (
 
     select
-        sessions.session_id,
-        sessions.person_id,
-        sessions.ended_at
-    from {{ ref('fct_sessions') }} as sessions
+        research.session_id,
+        research.person_id,
+        research.ended_at
+    from research
     cross join builds
-    where
-        sessions.intent = 'research'
-        and not sessions.is_converted
-        and sessions.ended_at + interval '{{ days }}' day <= builds.as_of
+    where research.ended_at + interval '{{ days }}' day <= builds.as_of
 
 ),
 
@@ -29,12 +46,11 @@ followed as (
 
     select distinct sessions.session_id
     from sessions
-    inner join {{ ref('fct_orders') }} as orders
+    inner join orders
         on
             sessions.person_id = orders.person_id
             and sessions.ended_at < orders.ordered_at
             and sessions.ended_at + interval '{{ days }}' day >= orders.ordered_at
-    where not orders.is_cancelled
 
 ),
 
@@ -60,13 +76,12 @@ totals as (
 steps as (
 
     select
-        steps.micro_conversion,
-        steps.stage,
+        micro_conversions.micro_conversion,
+        micro_conversions.stage,
         count(*) as sessions_with,
         sum(judged.is_followed) as followed_with
     from judged
-    inner join {{ ref('fct_micro_conversions') }} as steps
-        on judged.session_id = steps.session_id
+    inner join micro_conversions on judged.session_id = micro_conversions.session_id
     group by all
 
 ),

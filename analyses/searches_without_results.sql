@@ -5,13 +5,21 @@
 -- while that margin is unknown.
 with searches as (
 
-    select
-        searches.*,
-        sessions.order_id
-    from {{ ref('fct_searches') }} as searches
-    inner join {{ ref('fct_sessions') }} as sessions
-        on searches.session_id = sessions.session_id
-    where searches.is_zero_result is not null
+    select * from {{ ref('fct_searches') }}
+    where is_zero_result is not null
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where not is_cancelled
 
 ),
 
@@ -25,9 +33,10 @@ found as (
 
 ordered as (
 
-    select distinct order_id
+    select distinct sessions.order_id
     from searches
-    where led_to_order and order_id is not null
+    inner join sessions on searches.session_id = sessions.session_id
+    where searches.led_to_order
 
 ),
 
@@ -39,9 +48,7 @@ worth as (
                 then avg(cast(orders.contribution_margin as double))
         end as margin_per_order
     from ordered
-    inner join {{ ref('fct_orders') }} as orders
-        on ordered.order_id = orders.order_id
-    where not orders.is_cancelled
+    inner join orders on ordered.order_id = orders.order_id
 
 ),
 

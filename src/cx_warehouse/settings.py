@@ -78,7 +78,9 @@ class Settings:
             raise CxError(message)
         rows = os.environ.get("CX_ROWS_PER_BUCKET") or "1"
         if not (rows.isascii() and rows.isdigit() and int(rows)):
-            message = f"CX_ROWS_PER_BUCKET: '{rows}' is no number of rows; write for example 5000000"
+            message = (
+                f"CX_ROWS_PER_BUCKET: '{rows}' is no number of rows; write for example 5000000"
+            )
             raise CxError(message)
         pii_key = os.environ.get("CX_PII_KEY", DEMO_PII_KEY)
         if len(pii_key) < MINIMUM_KEY_LENGTH:

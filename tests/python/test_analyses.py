@@ -178,10 +178,11 @@ def test_searches_that_find_nothing_are_counted_by_their_words(analysed_demo):
         " where not is_cancelled"
     )
     first = analysed_demo.warehouse.frame("select session_id, order_id from marts.fct_sessions")
-    rate = searches[searches["is_zero_result"].eq(False)]["led_to_order"].mean()
+    is_nothing = searches["is_zero_result"].astype(bool)
+    rate = searches[~is_nothing]["led_to_order"].mean()
     after = searches[searches["led_to_order"]].merge(first, on="session_id")["order_id"].unique()
     margin = orders[orders["order_id"].isin(after)]["margin"].mean()
-    nothing = searches[searches["is_zero_result"].eq(True)].groupby("search_term")
+    nothing = searches[is_nothing].groupby("search_term")
     found = analysed_demo.results["searches_without_results"].set_index("search_term")
     assert len(found) > 3
     assert found["searches"].to_dict() == nothing.size().to_dict()
@@ -216,6 +217,4 @@ def test_research_is_followed_by_orders_of_the_same_person(analysed_demo):
         assert found["sessions_with"][name] == len(own)
         assert found["sessions_without"][name] == len(rest)
         assert found["order_rate_with"][name] == pytest.approx(len(set(own) & followed) / len(own))
-        assert found["order_rate_without"][name] == pytest.approx(
-            len(rest & followed) / len(rest)
-        )
+        assert found["order_rate_without"][name] == pytest.approx(len(rest & followed) / len(rest))
