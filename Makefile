@@ -40,8 +40,8 @@ demo: install ## Build the demo shop into ./warehouse and print where to look
 
 .PHONY: test
 test: lint ## Run every check: lint, then all tests
-	@# One worker per core; each builds what its files share.
-	$(OWN_SETTINGS) python -m pytest --numprocesses auto --dist loadfile
+	@# One worker per core; each builds what its files share. The order is that of conftest.py, longest files first.
+	$(OWN_SETTINGS) python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: install ## Check style, types and architecture without running anything

@@ -32,6 +32,13 @@ DBT = Path(sys.executable).parent / "dbt"
 DEMO = PROJECT / "data" / "demo"
 ONLINE_RETAIL = PROJECT / "examples" / "online_retail" / "lake"
 Rows = "Sequence[Mapping[str, Any]]"
+# Their minutes at the end would keep one worker busy while the others wait.
+LONGEST = ("test_splits.py", "test_incremental.py", "test_demo.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first, all else in the order of names."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @dataclass(frozen=True)
