@@ -1,6 +1,6 @@
 {#- A step that holds whole histories in memory takes so many rows of a relation at a time: its main query reads the first bucket
-    of keys, and a post-hook inserts the others with the same query, one after the other. Ten million events take about a
-    gigabyte; CX_ROWS_PER_BUCKET changes it for a smaller machine. What a run by touch reads is one bucket. -#}
+    of keys, and a post-hook inserts the others with the same query, one after the other. CX_ROWS_PER_BUCKET
+    changes it for a smaller machine. What a run by touch reads is one bucket. -#}
 {% macro bucket_count(relation) %}
     {% if not execute or this is none or not is_building() or is_by_touch() %} {{ return(1) }} {% endif %}
     {% set rows_per_bucket = (env_var('CX_ROWS_PER_BUCKET', '') or '10000000') | int %}

@@ -1,3 +1,13 @@
+{% set judged_here = {
+    'order_items': 'storefront',
+    'refunds': 'storefront',
+    'deliveries': 'storefront',
+    'orders': 'storefront',
+    'exchange_rates': 'storefront',
+    'campaigns': 'email',
+    'ad_spend': 'marketing',
+} %}
+
 with order_fates as (
 
     select * from {{ ref('int_order_fates') }}
@@ -107,22 +117,10 @@ final as (
         row_bucket,
         count(*) as row_count
     from {{ ref('int_staged_rows') }}
-    where
-        table_name not in (
-            'order_items', 'refunds', 'deliveries', 'orders', 'exchange_rates',
-            'campaigns', 'ad_spend'
-        )
+    where table_name not in ('{{ judged_here | join("', '") }}')
     group by all
     union all
-    {% for table_name, source_name in {
-        'order_items': 'storefront',
-        'refunds': 'storefront',
-        'deliveries': 'storefront',
-        'orders': 'storefront',
-        'exchange_rates': 'storefront',
-        'campaigns': 'email',
-        'ad_spend': 'marketing',
-    }.items() -%}
+    {% for table_name, source_name in judged_here.items() -%}
     select
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,

@@ -24,7 +24,7 @@ terms as (
 
     select
         event_id,
-        {{ normalised_words('search_term') }} as search_term,
+        nullif(lower(trim({{ replaced_blanks('search_term') }})), '') as search_term,
         search_result_count
     from {{ ref('stg_web__events') }}
     where

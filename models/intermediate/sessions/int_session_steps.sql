@@ -19,7 +19,7 @@ events as (
         occurred_at,
         event_name
     from {{ ref('int_events_sessionised') }}
-    where {{ touched('device', 'anonymous_id') }}
+    where event_name <> 'bounce' and {{ touched('device', 'anonymous_id') }}
 
 ),
 
