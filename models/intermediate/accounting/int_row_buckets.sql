@@ -117,7 +117,12 @@ final as (
         row_bucket,
         count(*) as row_count
     from {{ ref('int_staged_rows') }}
-    where table_name not in ('{{ judged_here | join("', '") }}')
+    where
+        table_name not in (
+            {% for table_name in judged_here -%}
+            '{{ table_name }}'{{ ',' if not loop.last }}
+            {% endfor %}
+        )
     group by all
     union all
     {% for table_name, source_name in judged_here.items() -%}
