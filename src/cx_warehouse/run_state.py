@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Whatever gives a raw row its staged form, beside the models' own SQL.
 CODE: Final = (
     "macros/**/*.sql",
+    "models/**/*.py",
     "models/staging/**/*__sources.yml",
     "src/cx_warehouse/lake.py",
 )

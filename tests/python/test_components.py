@@ -31,11 +31,13 @@ def edge_table(links: Iterable[Link]) -> pa.Table:
 
 
 def groups(table: pa.Table) -> set[frozenset[Identifier]]:
-    """Identifiers by component, whatever its number."""
-    found: dict[int, set[Identifier]] = {}
+    """Identifiers by component, each named by its smallest customer."""
+    found: dict[str, set[Identifier]] = {}
     for row in table.to_pylist():
         identifier = (row["identifier_kind"], row["identifier"])
-        found.setdefault(row["component"], set()).add(identifier)
+        found.setdefault(row["smallest_customer_id"], set()).add(identifier)
+    for smallest, group in found.items():
+        assert smallest == min(name for kind, name in group if kind == "customer_id")
     return {frozenset(group) for group in found.values()}
 
 
@@ -103,7 +105,7 @@ def test_who_is_linked_is_one_person(links, persons):
 def test_nobody_is_linked_by_nothing():
     table = connected_components(edge_table([]))
     assert table.num_rows == 0
-    assert table.column_names == ["identifier_kind", "identifier", "component"]
+    assert table.column_names == ["identifier_kind", "identifier", "smallest_customer_id"]
 
 
 def test_a_customer_and_an_email_of_the_same_text_are_two_identifiers():
@@ -146,5 +148,5 @@ def test_a_chain_of_10_000_accounts_is_one_person():
 def test_a_hub_of_100_000_emails_is_one_person():
     hub = [("c1", f"e{n}") for n in range(100_000)]
     table = connected_components(edge_table(hub))
-    assert len(set(table["component"].to_pylist())) == 1
+    assert len(set(table["smallest_customer_id"].to_pylist())) == 1
     assert table.num_rows == 100_001

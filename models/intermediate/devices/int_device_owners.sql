@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={'touched_by': {'device': 'anonymous_id'}},
     pre_hook="{{ touch('device', ref('int_device_sightings'), 'anonymous_id', touched(
-        'identifier', identifier_id('identifier_kind', 'identifier')
+        'identifier', 'identifier'
     )) }}",
 ) }}
 

@@ -2,9 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched_by': {'device': 'anonymous_id'}},
-    pre_hook="{{ touch('device', this, 'anonymous_id', touched(
-        'exclusion', identifier_id('identifier_kind', 'identifier')
-    )) }}",
+    pre_hook="{{ touch('device', this, 'anonymous_id', touched('excluded', 'identifier')) }}",
 ) }}
 
 with events as (

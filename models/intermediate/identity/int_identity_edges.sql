@@ -1,10 +1,19 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'emits': {'link': [
-        identifier_id("'customer_id'", 'customer_id'),
-        identifier_id("'email_hash'", 'email_hash'),
-    ]}},
+    meta={
+        'touched_by': {'address': 'email_hash'},
+        'emits': {
+            'link': [
+                identifier_id("'customer_id'", 'customer_id'),
+                identifier_id("'email_hash'", 'email_hash'),
+            ],
+            'linked': ['customer_id', 'email_hash'],
+        },
+    },
+    pre_hook="{{ touch('address', ref('int_identity_evidence'), 'email_hash', touched(
+        'excluded', 'customer_id'
+    )) }}",
 ) }}
 
 with evidence as (
@@ -25,7 +34,10 @@ pairs as (
         customer_id,
         email_hash
     from evidence
-    where customer_id is not null and email_hash is not null
+    where
+        customer_id is not null
+        and email_hash is not null
+        and {{ touched('address', 'email_hash') }}
     group by all
 
 ),

@@ -3,10 +3,13 @@
     incremental_strategy='replace_touched',
     meta={
         'touched_by': {'evidence': 'coalesce(customer_id, email_hash)'},
-        'emits': {'link': [
-            identifier_id("'customer_id'", 'customer_id'),
-            identifier_id("'email_hash'", 'email_hash'),
-        ]},
+        'emits': {
+            'link': [
+                identifier_id("'customer_id'", 'customer_id'),
+                identifier_id("'email_hash'", 'email_hash'),
+            ],
+            'address': 'email_hash',
+        },
     },
 ) }}
 

@@ -1,7 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'emits': {'device': 'excluded_device', 'exclusion': 'excluded_identifier_id'}},
+    meta={'emits': {
+        'device': 'excluded_device',
+        'address': 'excluded_email',
+        'excluded': ['identifier', 'linked_identifier'],
+    }},
 ) }}
 
 with exclusions as (
@@ -26,9 +30,9 @@ final as (
             when linked_kind = 'anonymous_id' then linked_identifier
         end as excluded_device,
         case
-            when identifier_kind <> 'anonymous_id'
-                then {{ identifier_id('identifier_kind', 'identifier') }}
-        end as excluded_identifier_id
+            when identifier_kind = 'email_hash' then identifier
+            when linked_kind = 'email_hash' then linked_identifier
+        end as excluded_email
     from exclusions
     group by all
 

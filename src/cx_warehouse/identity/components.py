@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as label_components
 
@@ -23,7 +24,7 @@ def connected_components(edges: pa.Table) -> pa.Table:
     -------
     pyarrow.Table
         One row per identifier of a link: `identifier_kind` (customer_id, email_hash), `identifier`,
-        `component` (int32; equal for identifiers of one person, and without further meaning).
+        `smallest_customer_id` (of the component, in the order of its bytes: it names the person).
     """
     customers = edges["customer_id"].cast(pa.string()).combine_chunks().dictionary_encode()
     emails = edges["email_hash"].cast(pa.string()).combine_chunks().dictionary_encode()
@@ -34,11 +35,15 @@ def connected_components(edges: pa.Table) -> pa.Table:
     weights = np.ones(len(rows), dtype=np.int8)
     graph = coo_array((weights, (rows, columns)), shape=(node_count, node_count))
     labels = label_components(graph, directed=False)[1] if node_count else np.empty(0, np.int32)
+    # in falling order, so that the smallest is the last that a component is given
+    places = pc.array_sort_indices(customers.dictionary, order="descending").to_numpy()
+    smallest = np.zeros(labels.max(initial=-1) + 1, dtype=np.int64)
+    smallest[labels[places]] = places
     kinds = np.repeat(["customer_id", "email_hash"], [customer_count, node_count - customer_count])
     return pa.table(
         {
             "identifier_kind": pa.array(kinds, pa.string()),
             "identifier": pa.concat_arrays([customers.dictionary, emails.dictionary]),
-            "component": pa.array(labels, pa.int32()),
+            "smallest_customer_id": customers.dictionary.take(pa.array(smallest[labels])),
         }
     )
