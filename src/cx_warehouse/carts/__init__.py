@@ -1,0 +1,1 @@
+"""The lives of carts, told from what a person did."""
