@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from cx_warehouse.carts.fold import Cart, Moment, Rules, carts_of
+import pyarrow as pa
 
-START = datetime(2024, 3, 4)
+from cx_warehouse.carts.walk import HOUR, Cart, Moment, Rules, carts_of, carts_table
+
+START = 1_709_510_400_000_000
 
 
 def moment(hours: float, what: str, cart_id: str | None = None, **more: Any) -> Moment:
     """Return what happened so many hours after Monday's start."""
     values: dict[str, Any] = dict.fromkeys(Moment._fields)
-    values |= {"person_id": "p", "moment_id": f"{what} {hours}", "session_id": "s"}
-    values |= {"anonymous_id": "d", "product_id": "tea", "unit_price": 5.0}
-    at = START + timedelta(hours=hours)
+    values |= {"shopper_id": "p", "person_id": "p", "moment_id": f"{what} {hours}"}
+    values |= {"session_id": "s", "anonymous_id": "d", "product_id": "tea", "unit_price": 5.0}
+    values |= {"quantity": 1.0 if what == "add" else None}
+    at = START + round(hours * HOUR)
     return Moment(**(values | {"occurred_at": at, "moment": what, "cart_id": cart_id} | more))
 
 
@@ -23,8 +25,8 @@ def told(*moments: Moment) -> list[Cart]:
     return sorted(carts_of(moments, Rules()), key=lambda cart: cart.first.occurred_at)
 
 
-def hours(at: datetime | None) -> float | None:
-    return None if at is None else (at - START) / timedelta(hours=1)
+def hours(at: int | None) -> float | None:
+    return None if at is None else (at - START) / HOUR
 
 
 def outline(cart: Cart) -> tuple[float | None, str | None]:
@@ -34,7 +36,7 @@ def outline(cart: Cart) -> tuple[float | None, str | None]:
 def test_an_order_within_the_day_closes_the_cart_that_was_never_abandoned() -> None:
     [cart] = told(moment(0, "add"), moment(20, "view"), moment(43.9, "order"))
     assert outline(cart) == (None, "order 43.9")
-    assert (cart.last_activity_at - START).total_seconds() == 20 * 3600
+    assert hours(cart.last_activity_at) == 20
 
 
 def test_filled_on_monday_bought_on_tuesday_evening_was_abandoned_in_between() -> None:
@@ -120,18 +122,18 @@ def test_without_a_name_an_emptied_cart_and_a_silent_month_end_it() -> None:
         moment(2 + 720.1, "view"),
         moment(2 + 720.2, "add"),
     )
-    assert not emptied.is_holding
+    assert not emptied.quantities
     assert outline(silent) == (26, None)
     assert hours(last.first.occurred_at) == 722.2
     # a name keeps it
     [named] = told(moment(0, "add", "k"), moment(1, "remove", "k"), moment(2, "add", "k"))
-    assert named.is_holding
+    assert named.quantities
 
 
 def test_it_is_worth_what_it_held_last() -> None:
     [cart] = told(
         moment(0, "add", quantity=2.0),
-        moment(0.1, "add", product_id="cup", quantity=None, unit_price=9.0),
+        moment(0.1, "add", product_id="cup", unit_price=9.0),
         moment(0.2, "add", quantity=1.0, unit_price=4.0),
         moment(0.3, "remove", quantity=1.0),
     )
@@ -140,7 +142,15 @@ def test_it_is_worth_what_it_held_last() -> None:
         moment(0, "add", quantity=3.0), moment(1, "remove", quantity=1.0), moment(2, "remove")
     )
     assert cart.held == (2.0, 10.0)
-    assert not cart.is_holding
+    assert not cart.quantities
+
+
+def test_without_a_price_nobody_knows_its_worth() -> None:
+    unpriced = moment(0.1, "add", product_id="cup", unit_price=None)
+    [cart] = told(moment(0, "add"), unpriced)
+    assert cart.held == (2.0, None)
+    [cart] = told(moment(0, "add"), unpriced, moment(0.2, "remove", product_id="cup"))
+    assert cart.held == (1.0, 5.0)
 
 
 def test_no_item_no_cart_and_an_order_without_one_stays_alone() -> None:
@@ -156,3 +166,26 @@ def test_the_furthest_step_of_a_checkout_is_kept() -> None:
         moment(3, "checkout", checkout_step=2),
     )
     assert (hours(cart.checkout_started_at), cart.furthest_checkout_step) == (1, 3)
+
+
+def test_carts_of_many_persons_come_as_one_table_whatever_the_batches() -> None:
+    rows = [
+        moment(0, "add", "k", shopper_id="p1", person_id="p1"),
+        moment(1, "order", "k", shopper_id="p1", person_id="p1"),
+        moment(2, "add", "k", shopper_id="p1", person_id="another"),
+        moment(0, "add", shopper_id="p2", person_id="p2"),
+    ]
+    columns = [pa.array(values) for values in zip(*rows, strict=True)]
+    moments = pa.table(dict(zip(Moment._fields, columns, strict=True)))
+    table = carts_table(moments.to_batches(), Rules())
+    assert table.equals(carts_table(moments.to_batches(max_chunksize=1), Rules()))
+    carts = table.to_pylist()
+    assert [(cart["shopper_id"], cart["person_id"]) for cart in carts] == [
+        ("p1", "p1"),
+        ("p1", "another"),
+        ("p2", "p2"),
+    ]
+    first, second, unnamed = (cart["cart_id"] for cart in carts)
+    assert first == "k"
+    assert len({first, second, unnamed}) == 3
+    assert carts_table([], Rules()).num_rows == 0

@@ -5,6 +5,10 @@
         'touched_by': {'device': 'anonymous_id'},
         'emits': {'cart': 'cart_id', 'shopper': 'person_id'},
     },
+    pre_hook=[
+        "{{ touch('device', this, 'anonymous_id', touched('rate', 'rate_key')) }}",
+        "{{ touch('device', this, 'anonymous_id', touched('listed_product', 'listed_product_id')) }}",
+    ],
 ) }}
 
 {% set moments = {
@@ -18,7 +22,17 @@
 
 with events as (
 
-    select * from {{ ref('stg_web__events') }}
+    select
+        event_id,
+        anonymous_id,
+        occurred_at,
+        event_name,
+        cart_id,
+        product_id,
+        coalesce(quantity, case when event_name = 'add_to_cart' then 1 end) as quantity,
+        event_value,
+        currency
+    from {{ ref('stg_web__events') }}
     where
         row_bucket = 'staged'
         and event_name in ('{{ moments | join("', '") }}')
@@ -28,7 +42,10 @@ with events as (
 
 sessionised as (
 
-    select * from {{ ref('int_events_sessionised') }}
+    select
+        event_id,
+        session_id
+    from {{ ref('int_events_sessionised') }}
     where
         event_name in ('{{ moments | join("', '") }}')
         and {{ touched('device', 'anonymous_id') }}
@@ -37,33 +54,93 @@ sessionised as (
 
 owned as (
 
-    select * from {{ ref('int_sessions_owned') }}
+    select
+        session_id,
+        person_id
+    from {{ ref('int_sessions_owned') }}
     where {{ touched('device', 'anonymous_id') }}
+
+),
+
+prices as (
+
+    select * from {{ ref('int_product_prices') }}
+
+),
+
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('int_settings') }}
+
+),
+
+-- the day whose rate it needs, where it does not come in base currency
+dated as (
+
+    select
+        events.*,
+        case
+            when events.currency <> settings.base_currency
+                then {{ reporting_date('events.occurred_at') }}
+        end as rate_day
+    from events
+    cross join settings
+
+),
+
+valued as (
+
+    select
+        dated.*,
+        dated.event_value
+        / nullif(cast(dated.quantity as double), 0)
+        * case when dated.rate_day is null then 1 else exchange_rates.exchange_rate end
+            as value_of_one
+    from dated
+    left join exchange_rates
+        on
+            dated.currency = exchange_rates.currency
+            and dated.rate_day = exchange_rates.rate_day
 
 ),
 
 final as (
 
     select
-        events.event_id,
-        events.anonymous_id,
+        valued.event_id,
+        valued.anonymous_id,
         sessionised.session_id,
         owned.person_id,
-        events.occurred_at,
-        case events.event_name
+        valued.occurred_at,
+        valued.cart_id,
+        case
+            when valued.event_name = 'add_to_cart' and valued.quantity <= 0 then 'view'
             {% for name, moment in moments.items() -%}
-            when '{{ name }}' then '{{ moment }}'
+            when valued.event_name = '{{ name }}' then '{{ moment }}'
             {% endfor -%}
         end as moment,
-        events.event_name,
-        events.cart_id,
-        events.product_id,
-        events.quantity,
-        events.event_value,
-        events.currency
-    from events
-    inner join sessionised on events.event_id = sessionised.event_id
+        valued.event_name,
+        valued.product_id,
+        cast(valued.quantity as double) as quantity,
+        case
+            when valued.event_name = 'add_to_cart'
+                then coalesce(valued.value_of_one, prices.list_price)
+        end as unit_price,
+        valued.currency || valued.rate_day as rate_key,
+        case
+            when valued.event_name = 'add_to_cart' and valued.value_of_one is null
+                then valued.product_id
+        end as listed_product_id
+    from valued
+    inner join sessionised on valued.event_id = sessionised.event_id
     inner join owned on sessionised.session_id = owned.session_id
+    left join prices on valued.product_id = prices.product_id
 
 )
 

@@ -100,6 +100,7 @@ final as (
         customer_id,
         email_hash,
         anonymous_id,
+        cart_id,
         ordered_at,
         order_date,
         sales_channel,

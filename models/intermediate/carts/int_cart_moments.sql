@@ -1,0 +1,142 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    meta={'touched_by': {'shopper': 'shopper_id'}, 'emits': {'walk': 'shopper_id'}},
+    pre_hook="{{ touch('shopper', ref('int_cart_owners'), 'shopper_id', touched('cart', 'cart_id')) }}",
+) }}
+
+{% set checkout_steps = ['checkout_started', 'shipping_entered', 'payment_info_entered'] %}
+
+with owners as (
+
+    select * from {{ ref('int_cart_owners') }}
+    where {{ touched('shopper', 'shopper_id') }}
+
+),
+
+cart_events as (
+
+    select * from {{ ref('int_cart_events') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_placed') }}
+
+),
+
+reminders as (
+
+    select * from {{ ref('int_cart_reminders') }}
+    where {{ touched('shopper', 'person_id') }}
+
+),
+
+-- a named cart is that of who filled it first, whoever else looks at it
+shown_events as (
+
+    select
+        cart_events.*,
+        coalesce(owners.shopper_id, cart_events.person_id) as shopper_id
+    from cart_events
+    left join owners on cart_events.cart_id = owners.cart_id
+    where
+        owners.shopper_id is not null
+        or (
+            cart_events.cart_id is null
+            and {{ touched('shopper', 'cart_events.person_id') }}
+        )
+
+),
+
+-- so is an order that names a cart
+shown_orders as (
+
+    select
+        orders.*,
+        coalesce(owners.shopper_id, orders.person_id) as shopper_id
+    from orders
+    left join owners on orders.cart_id = owners.cart_id
+    where
+        owners.shopper_id is not null
+        or (
+            orders.cart_id is null and {{ touched('shopper', 'orders.person_id') }}
+        )
+
+),
+
+happenings as (
+
+    select
+        shopper_id,
+        person_id,
+        occurred_at,
+        1 as place_at_a_time,
+        moment,
+        event_id as moment_id,
+        cart_id,
+        case event_name
+            {% for step in checkout_steps -%}
+            when '{{ step }}' then {{ loop.index }}
+            {% endfor -%}
+        end as checkout_step,
+        product_id,
+        quantity,
+        unit_price,
+        session_id,
+        anonymous_id
+    from shown_events
+    union all
+    select
+        person_id as shopper_id,
+        person_id,
+        occurred_at,
+        2 as place_at_a_time,
+        'reminder' as moment,
+        email_event_id as moment_id,
+        null as cart_id,
+        null as checkout_step,
+        null as product_id,
+        null as quantity,
+        null as unit_price,
+        null as session_id,
+        null as anonymous_id
+    from reminders
+    union all
+    select
+        shopper_id,
+        person_id,
+        ordered_at as occurred_at,
+        3 as place_at_a_time,
+        'order' as moment,
+        order_id as moment_id,
+        cart_id,
+        null as checkout_step,
+        null as product_id,
+        null as quantity,
+        null as unit_price,
+        null as session_id,
+        null as anonymous_id
+    from shown_orders
+
+),
+
+shoppers as (
+
+    select shopper_id
+    from shown_events
+    where moment = 'add'
+    group by shopper_id
+
+),
+
+final as (
+
+    select happenings.*
+    from happenings
+    semi join shoppers on happenings.shopper_id = shoppers.shopper_id
+
+)
+
+select * from final

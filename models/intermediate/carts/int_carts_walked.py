@@ -1,0 +1,22 @@
+from cx_warehouse.carts.walk import Moment, Rules, carts_table
+
+
+def model(dbt, session):
+    moments = dbt.ref("int_cart_moments")
+    if dbt.is_incremental:
+        touched = "select entity_key from ops.touched where entity = 'walk'"
+        moments = moments.filter(f"shopper_id in ({touched})")
+    rules = Rules.of_settings(
+        dbt.config.meta_get("abandon_hours"),
+        dbt.config.meta_get("recovery_days"),
+        dbt.config.meta_get("silence_days"),
+    )
+    columns = ", ".join(Moment._fields).replace("occurred_at", "epoch_us(occurred_at)")
+    in_time = moments.query(
+        "moments",
+        f"""
+        select {columns} from moments
+        order by shopper_id, moments.occurred_at, place_at_a_time, moment_id
+        """,
+    )
+    return carts_table(in_time.to_arrow_reader(50_000), rules)
