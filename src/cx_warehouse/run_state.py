@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CODE: Final = (
     "macros/**/*.sql",
     "models/**/*.py",
+    "src/cx_warehouse/carts/*.py",
     "models/staging/**/*__sources.yml",
     "src/cx_warehouse/lake.py",
 )
@@ -68,3 +69,31 @@ def create_run_state(con: DuckDBPyConnection) -> None:
             con.execute(f"create table ops.{name} ({columns})")
     con.execute("create or replace table ops.code as select ? as code_hash", [code_hash()])
     con.execute("commit")
+
+
+def touched(con: DuckDBPyConnection, entity: str, key: str) -> str:
+    """Return what the macro of this name gives to SQL models, for one in Python.
+
+    Only one step may touch the entity, and it must stand above the model: a Python model reads in a
+    transaction of its own.
+
+    Parameters
+    ----------
+    con
+        Open connection to the build file.
+    entity
+        Kind of entity, as in `meta.emits` of the step above.
+    key
+        Column of the relation that is read.
+
+    Returns
+    -------
+    str
+        Condition: rows of entities that this run touches, in a full refresh all of them.
+    """
+    found = con.execute(
+        "select coalesce(max_by(is_full_refresh, run_number), true) from ops.runs"
+    ).fetchone()
+    if found is None or found[0]:
+        return "true"
+    return f"{key} in (select entity_key from ops.touched where entity = '{entity}')"

@@ -1,11 +1,9 @@
 from cx_warehouse.carts.walk import Moment, Rules, carts_table
+from cx_warehouse.run_state import touched
 
 
 def model(dbt, session):
-    moments = dbt.ref("int_cart_moments")
-    if dbt.is_incremental:
-        touched = "select entity_key from ops.touched where entity = 'walk'"
-        moments = moments.filter(f"shopper_id in ({touched})")
+    moments = dbt.ref("int_cart_moments").filter(touched(session, "walk", "shopper_id"))
     rules = Rules.of_settings(
         dbt.config.meta_get("abandon_hours"),
         dbt.config.meta_get("recovery_days"),

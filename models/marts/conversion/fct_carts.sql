@@ -1,20 +1,20 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'walked_cart': 'cart_id', 'returner': 'person_id'}},
+    meta={'touched_by': {'told_cart': 'cart_id', 'returner': 'person_id'}},
     pre_hook=[
-        "{{ touch('walked_cart', this, 'cart_id', touched('order', 'order_id')) }}",
-        "{{ touch('walked_cart', this, 'cart_id', time_passes_for_cart()) }}",
+        "{{ touch('told_cart', this, 'cart_id', touched('order', 'order_id')) }}",
+        "{{ touch('told_cart', this, 'cart_id', time_passes_for_cart()) }}",
     ],
 ) }}
 
 {% set checkout_steps = ['checkout_started', 'shipping_entered', 'payment_info_entered'] %}
 
-with walked as (
+with told as (
 
-    select * from {{ ref('int_carts_walked') }}
+    select * from {{ ref('int_carts') }}
     where
-        {{ touched('walked_cart', 'cart_id') }} or {{ touched('returner', 'person_id') }}
+        {{ touched('told_cart', 'cart_id') }} or {{ touched('returner', 'person_id') }}
 
 ),
 
@@ -43,19 +43,19 @@ settings as (
 carts as (
 
     select
-        walked.*,
+        told.*,
         orders.sales_channel,
         case
-            when walked.abandoned_at <= settings.as_of then walked.abandoned_at
+            when told.abandoned_at <= settings.as_of then told.abandoned_at
         end as known_abandoned_at,
         coalesce(
-            walked.ordered_at
-            <= walked.abandoned_at + interval '{{ var('cart_recovery_days') }}' day,
+            told.ordered_at
+            <= told.abandoned_at + interval '{{ var('cart_recovery_days') }}' day,
             false
         ) as is_recovered,
         settings.as_of
-    from walked
-    left join orders on walked.order_id = orders.order_id
+    from told
+    left join orders on told.order_id = orders.order_id
     cross join settings
 
 ),
