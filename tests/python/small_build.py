@@ -106,6 +106,17 @@ select 'e-' || session_id as event_id, session_id, person_id, 'tea' as search_te
     event_count - 5 as result_count, true as is_zero_result, false as is_refinement,
     true as led_to_product_view, is_converted as led_to_order
 from marts.fct_sessions;
+create table marts.fct_carts as
+select 'k-' || order_id as cart_id, person_id, started_at as created_at,
+    ended_at as last_activity_at, 2 as item_count, 9.50 :: decimal(18,2) as cart_value,
+    case order_id when 'o-1' then 'recovered' when 'o-2' then 'ordered' else 'abandoned' end
+        as outcome,
+    case when order_id <> 'o-2' then ended_at end as abandoned_at,
+    case order_id when 'o-1' then ended_at end as recovered_at,
+    case order_id when 'o-1' then 'email' end as recovered_by_channel,
+    case when order_id in ('o-1', 'o-2') then order_id end as order_id, 1 as session_count,
+    1 as device_count, true as is_mature
+from marts.fct_sessions where order_id is not null;
 create table marts.fct_funnel_entries (
     funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
     furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,

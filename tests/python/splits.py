@@ -221,6 +221,7 @@ def draw_lake(random_: random.Random, folder: Path, arrivals: int) -> Lake:
         currencies=currencies,
     )
     shop = simulate(config, folder)
+    unnamed_carts = random_.choice([0.0, 0.2, 1.0])
     parts = []
     for path in sorted(shop.lake.rglob("*.parquet")):
         table = pq.read_table(path)
@@ -244,6 +245,11 @@ def draw_lake(random_: random.Random, folder: Path, arrivals: int) -> Lake:
                 (when, row | {"unit_cost": None} if random_.random() < 0.4 else row)
                 for when, row in dealt
             ]
+        if path.parent.name in ("events", "orders"):
+            dealt = [
+                (when, row | {"cart_id": None} if random_.random() < unnamed_carts else row)
+                for when, row in dealt
+            ]
         name = f"{path.parent.parent.name}/{path.parent.name}"
         parts.append((name, table.schema, dealt))
     note = f"{config.customers} customers, {config.days} days, dirt {config.dirt['late']}"
@@ -261,6 +267,9 @@ def changed_event(random_: random.Random, row: Row, names: Names) -> Row:
         {"customer_id": None},
         {"page_url": f"https://{host}/landing?utm_source={random_.choice('abc')}"},
         {"product_id": "another"},
+        {"event_name": "remove_from_cart", "cart_id": random_.choice(names["carts"])},
+        {"event_name": "add_to_cart", "cart_id": random_.choice(names["carts"])},
+        {"event_value": random_.choice([None, 7]), "currency": random_.choice(names["currencies"])},
         {"device_type": random_.choice(["mobile", "tablet", "tv"])},
         {"order_id": random_.choice([*names["orders"], None])},
     ]
@@ -280,6 +289,7 @@ def changed_order(random_: random.Random, row: Row, names: Names) -> Row:
         {"ordered_at": at + timedelta(days=random_.randint(-9, 9))},
         {"currency": random_.choice(names["currencies"])},
         {"promotion_code": random_.choice([*names["codes"], "unheard of", None])},
+        {"cart_id": random_.choice(names["carts"])},
         {"prices_include_tax": not row["prices_include_tax"]},
         # set aside: its parts do not add up
         {"order_total": 987_654},
@@ -328,6 +338,7 @@ def changed_product(random_: random.Random, row: Row, names: Names) -> Row:
     changes: list[Row] = [
         {"unit_cost": random_.choice([None, 1, 2])},
         {"category": random_.choice([*names["categories"], None])},
+        {"list_price": random_.choice([None, 3])},
         {"product_name": "Renamed"},
         {"list_price": -1},
     ]
@@ -384,6 +395,7 @@ def change_lake(random_: random.Random, lake: Lake) -> None:
         "products": lake.values("storefront/order_items", "product_id"),
         "categories": lake.values("storefront/products", "category"),
         "codes": lake.values("storefront/promotions", "promotion_code"),
+        "carts": [*lake.values("web/events", "cart_id"), None],
     }
     for at, (arrival, row) in enumerate(orders):
         if names["codes"] and random_.random() < 0.4:

@@ -75,6 +75,8 @@ NPS += " nps nps_standard_error nps_low nps_high"
 FUNNEL = "rows entered entered_mature reached reached_mature reached_open conversion_rate_naive"
 FUNNEL += " conversion_rate_mature rate_of_previous_step median_hours_from_previous"
 ENTRIES = "rows furthest_step " + " ".join(f"step_{n}_at step_{n}_open_at" for n in range(2, 5))
+CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
+CARTS += " recovered_by_channel recovered_by_campaign_id order_id is_mature"
 COSTS = "cost_of_goods contribution_margin cost_quality"
 WITHOUT = {
     # lines carry the costs and categories
@@ -103,6 +105,7 @@ WITHOUT = {
             "fct_sessions": "person_id",
             "fct_micro_conversions": "person_id",
             "fct_searches": "person_id",
+            "fct_carts": CARTS,
             "fct_support_tickets": "person_id is_repeat_contact",
             "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
             "agg_nps": f"rows {NPS}",
@@ -155,7 +158,8 @@ WITHOUT = {
         }
     ),
     "web.events": Effect(
-        empty="fct_sessions fct_micro_conversions fct_searches fct_funnel_entries agg_funnel_daily",
+        empty="fct_sessions fct_micro_conversions fct_searches fct_carts fct_funnel_entries"
+        " agg_funnel_daily",
         null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel",
         changed={
             **IDENTIFIERS,
@@ -179,7 +183,8 @@ WITHOUT = {
     "feedback.reviews": Effect(
         changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
     ),
-    "email.campaigns": Effect(),
+    # nobody knows which e-mails are reminders
+    "email.campaigns": Effect(changed={"fct_carts": CARTS}),
     # a click tells whose the device is
     "email.email_events": Effect(
         changed={
@@ -188,6 +193,7 @@ WITHOUT = {
             "fct_sessions": "person_id",
             "fct_micro_conversions": "person_id",
             "fct_searches": "person_id",
+            "fct_carts": CARTS,
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
         }

@@ -1,12 +1,17 @@
-"""The walk through a person's moments that tells their carts: what could go wrong with each."""
+"""Carts: what could go wrong with the walk through a person's moments, and with what it is given."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from conftest import BuildLake, Warehouse, order, write_lake, write_table
 from cx_warehouse.carts.walk import HOUR, Cart, Moment, Rules, carts_of, carts_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = 1_709_510_400_000_000
 
@@ -189,3 +194,159 @@ def test_carts_of_many_persons_come_as_one_table_whatever_the_batches() -> None:
     assert first == "k"
     assert len({first, second, unnamed}) == 3
     assert carts_table([], Rules()).num_rows == 0
+
+
+def event(number: int, at: str, name: str, customer: str, **more: Any) -> dict[str, Any]:
+    """Return an event in March 2024, of somebody who is logged in on a device of theirs."""
+    values = {
+        "event_id": f"e{number}",
+        "anonymous_id": f"device-{customer}",
+        "customer_id": customer,
+        "occurred_at": f"2024-03-{at}",
+        "event_name": name,
+        "page_url": "https://shop.example/",
+        "currency": "EUR",
+    }
+    item = {"product_id": "tea", "quantity": 1, "event_value": 5.0}
+    return values | (item if name == "add_to_cart" else {}) | more
+
+
+def shop(tmp_path: Path) -> Path:
+    """Return a lake in which every customer is a trap."""
+    events = [
+        ("04 12:00", "add_to_cart", "monday", {"cart_id": "k-monday"}),
+        ("05 20:00", "cart_view", "monday", {"cart_id": "k-monday"}),
+        ("04 12:00", "add_to_cart", "devices", {"cart_id": "k-devices", "quantity": 2}),
+        ("04 18:00", "cart_view", "devices", {"cart_id": "k-devices", "anonymous_id": "tablet"}),
+        ("04 18:01", "shipping_entered", "devices", {"cart_id": "k-devices", "anonymous_id": "tablet"}),
+        ("04 12:00", "add_to_cart", "emptied", {"cart_id": "k-emptied", "quantity": 3}),
+        ("04 12:05", "remove_from_cart", "emptied", {"cart_id": "k-emptied", "product_id": "tea"}),
+        ("04 12:00", "add_to_cart", "two", {"cart_id": "k-two-1"}),
+        ("04 12:05", "add_to_cart", "two", {"cart_id": "k-two-2"}),
+        ("04 12:00", "add_to_cart", "reminded", {"cart_id": "k-reminded"}),
+        ("04 18:02", "page_view", "reminded", {"utm_source": "news", "utm_medium": "email"}),
+        ("04 12:00", "add_to_cart", "store", {"cart_id": "k-store"}),
+        ("04 12:00", "add_to_cart", "again", {"cart_id": "k-again"}),
+        ("04 14:00", "add_to_cart", "again", {"cart_id": "k-again"}),
+        ("04 12:00", "add_to_cart", "unnamed", {"currency": "USD"}),
+        ("04 12:01", "add_to_cart", "unnamed", {"product_id": "cup", "event_value": None}),
+        ("04 12:00", "add_to_cart", "priceless", {"product_id": "?", "event_value": None}),
+        ("04 12:00", "cart_view", "looker", {"cart_id": "k-looker"}),
+        ("20 12:00", "add_to_cart", "open", {"cart_id": "k-open"}),
+    ]
+    orders = [
+        ("o-monday", "2024-03-05 20:01", "monday", {"cart_id": "k-monday"}),
+        ("o-devices", "2024-03-04 18:05", "devices", {"cart_id": "k-devices"}),
+        ("o-two", "2024-03-04 12:30", "two", {}),
+        ("o-without", "2024-03-04 12:30", "without", {}),
+        ("o-reminded", "2024-03-04 18:10", "reminded", {"cart_id": "k-reminded"}),
+        ("o-store", "2024-03-07 18:10", "store", {"sales_channel": "store"}),
+        ("o-again", "2024-03-04 13:00", "again", {"cart_id": "k-again"}),
+    ]
+    mails = [("sent", "15:00", None), ("clicked", "18:00", "device-reminded")]
+    return write_lake(
+        tmp_path / "lake",
+        {
+            "storefront/orders": [
+                order(number, customer_id=customer, ordered_at=at, **more)
+                for number, at, customer, more in orders
+            ],
+            "storefront/products": [
+                {"product_id": "cup", "product_name": "Cup", "list_price": 7.0},
+            ],
+            "storefront/exchange_rates": [
+                {"rate_date": "2024-03-03", "currency": "USD", "rate_to_base": 0.5}
+            ],
+            "web/events": [
+                event(number, at, name, customer, **more)
+                for number, (at, name, customer, more) in enumerate(events)
+            ],
+            "email/campaigns": [
+                {
+                    "campaign_id": "flow-9",
+                    "campaign_name": "Your cart",
+                    "campaign_kind": "cart_reminder",
+                }
+            ],
+            "email/email_events": [
+                {
+                    "email_event_id": f"m-{what}",
+                    "message_id": "m",
+                    "campaign_id": "flow-9",
+                    "customer_id": "reminded",
+                    "event_type": what,
+                    "occurred_at": f"2024-03-04 {at}",
+                    "anonymous_id": device,
+                }
+                for what, at, device in mails
+            ],
+        },
+    )
+
+
+def carts(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the carts by customer, in the order in which they were begun."""
+    rows = warehouse.query(
+        "select customer_ids[1], outcome, strftime(abandoned_at, '%d %H:%M'),"
+        " recovered_by_channel, recovered_by_campaign_id, order_id, is_mature"
+        " from marts.fct_carts inner join marts.dim_persons using (person_id) order by created_at"
+    )
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for customer, *values in rows:
+        found.setdefault(customer, []).append(tuple(values))
+    return found
+
+
+def test_every_trap_is_told_as_what_it_is_and_time_passes(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    lake = shop(tmp_path)
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    built = build_lake(lake, folder=folder)
+    told = carts(built)
+    abandoned = ("abandoned", "05 12:00", None, None, None, False)
+    assert told == {
+        "monday": [("recovered", "05 12:00", "direct", None, "o-monday", False)],
+        "devices": [("ordered", None, None, None, "o-devices", True)],
+        "emptied": [("emptied", None, None, None, None, True)],
+        "two": [abandoned, ("ordered", None, None, None, "o-two", True)],
+        "reminded": [("recovered", "04 15:00", "email", "flow-9", "o-reminded", False)],
+        "store": [("recovered", "05 12:00", "store", None, "o-store", False)],
+        "again": [
+            ("ordered", None, None, None, "o-again", True),
+            ("abandoned", "05 14:00", None, None, None, False),
+        ],
+        "unnamed": [("abandoned", "05 12:01", None, None, None, False)],
+        "priceless": [abandoned],
+        "open": [("open", None, None, None, None, False)],
+    }
+    worth = built.query(
+        "select customer_ids[1], item_count, cart_value::double, furthest_checkout_step,"
+        " session_count, device_count from marts.fct_carts"
+        " inner join marts.dim_persons using (person_id)"
+        " where customer_ids[1] in ('devices', 'emptied', 'unnamed', 'priceless') order by 1"
+    )
+    assert worth == [
+        ("devices", 2, 5.0, "shipping_entered", 2, 2),
+        ("emptied", 3, 5.0, None, 1, 1),
+        ("priceless", 1, None, None, 1, 1),
+        ("unnamed", 2, 2.5 + 7.0, None, 1, 1),
+    ]
+
+    write_table(lake, "web/events", [event(90, "21 12:00", "page_view", "looker")])
+    later = build_lake(lake, folder=folder)
+    assert carts(later) == told | {
+        "open": [("abandoned", "21 12:00", None, None, None, False)],
+    }
+    write_table(lake, "storefront/products", [
+        {"product_id": "cup", "product_name": "Cup", "list_price": 9.0, "updated_at": "2024-03-20"},
+    ])
+    write_table(lake, "web/events", [event(91, "21 12:00", "page_view", "looker", occurred_at="2024-04-04 12:00")])
+    later = build_lake(lake, folder=folder)
+    assert carts(later) == {
+        customer: [(*cart[:-1], cart[1] is None or cart[1] <= "05 12:00") for cart in carts]
+        for customer, carts in (told | {"open": [("abandoned", "21 12:00", None, None, None, False)]}).items()
+    } | {}
+    assert later.query("select cart_value::double from marts.fct_carts where item_count = 2 and furthest_checkout_step is null") == [(2.5 + 9.0,)]
+    assert later.query("select is_full_refresh from ops.runs order by run_number desc limit 1") == [(False,)]

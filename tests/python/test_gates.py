@@ -196,6 +196,27 @@ BROKEN_RULES = {
             "result_count = null",
         ),
     },
+    "marts.fct_carts": {
+        "a_cart_was_used_in_a_session_on_a_device": (
+            "session_count = 0",
+            "session_count = null",
+            "device_count = 0",
+            "device_count = null",
+        ),
+        "an_outcome_has_what_it_says": (
+            "outcome = 'emptied', recovered_at = null, recovered_by_channel = null,"
+            " order_id = 'o-1'",
+            "outcome = 'ordered', order_id = 'o-1', recovered_at = now(), recovered_by_channel = null",
+            "outcome = 'abandoned', order_id = null, abandoned_at = null, recovered_at = null,"
+            " recovered_by_channel = null",
+            "outcome = 'open', order_id = null, recovered_at = null, recovered_by_channel = null,"
+            " is_mature = false, abandoned_at = now()",
+            "outcome = 'open', order_id = null, recovered_at = null, recovered_by_channel = null,"
+            " abandoned_at = null",
+            "outcome = 'ordered', order_id = 'o-1', recovered_at = null,"
+            " recovered_by_channel = 'email'",
+        ),
+    },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (
             "furthest_step = 0",

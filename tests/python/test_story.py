@@ -262,6 +262,15 @@ def test_she_knew_where_to_look(demo):
     assert demo.query(f"select * from marts.fct_searches where {HERS}") == []
 
 
+def test_her_cart_waited_for_the_reminder_and_was_bought_on_the_tablet(demo):
+    rows = demo.query(
+        f"select cart_id, outcome, abandoned_at, recovered_at, recovered_by_channel,"
+        f" recovered_by_campaign_id, order_id, session_count, device_count, is_mature"
+        f" from marts.fct_carts where {HERS} order by created_at"
+    )
+    assert rows == []
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"

@@ -68,6 +68,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_sessions": ("session_id",),
     "marts.fct_micro_conversions": ("session_id", "micro_conversion"),
     "marts.fct_searches": ("event_id",),
+    "marts.fct_carts": ("cart_id",),
     "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
     "marts.agg_funnel_daily": (
         "funnel_name",
@@ -215,6 +216,30 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_searches"),
         exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_searches"),
+    ),
+    "marts.fct_carts": (
+        *given("person_id", "created_at", "is_mature"),
+        *not_negative("item_count", "cart_value"),
+        among("outcome", ("ordered", "recovered", "emptied", "abandoned", "open")),
+        in_order("created_at", "last_activity_at"),
+        in_order("abandoned_at", "recovered_at"),
+        RowRule(
+            "a_cart_was_used_in_a_session_on_a_device",
+            ("session_count", "device_count"),
+            "session_count is null or session_count < 1"
+            " or device_count is null or device_count < 1",
+        ),
+        RowRule(
+            "an_outcome_has_what_it_says",
+            ("outcome", "order_id", "abandoned_at", "recovered_at", "recovered_by_channel"),
+            "(outcome in ('ordered', 'recovered')) is distinct from (order_id is not null)"
+            " or (outcome = 'recovered') is distinct from (recovered_at is not null)"
+            " or (outcome in ('recovered', 'abandoned') and abandoned_at is null)"
+            " or (outcome = 'open' and (abandoned_at is not null or is_mature))"
+            " or (outcome <> 'recovered' and recovered_by_channel is not null)",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_carts"),
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_carts"),
     ),
     "marts.fct_funnel_entries": (
         *given("device_type", "channel_group", "is_converted", "is_mature"),
