@@ -268,7 +268,11 @@ def test_her_cart_waited_for_the_reminder_and_was_bought_on_the_tablet(demo):
         f" recovered_by_campaign_id, order_id, session_count, device_count, is_mature"
         f" from marts.fct_carts where {HERS} order by created_at"
     )
-    assert rows == []
+    reminded = (at("04-09 18:30:00"), at("04-09 19:46:12"), "email", "flow-cart_reminder")
+    assert rows == [
+        ("k-mia-1", "recovered", *reminded, "o-mia-1", 2, 2, True),
+        ("k-mia-2", "ordered", None, None, None, None, "o-mia-2", 1, 1, True),
+    ]
 
 
 def test_the_ad_was_paid_for(demo):
