@@ -52,6 +52,7 @@
         ('acquisition_lookback_days', 0, none), ('repeat_contact_days', 0, none),
         ('nps_answer_window_days', 0, none),
         ('cart_abandon_hours', 0, none), ('cart_recovery_days', 0, none), ('cart_silence_days', 0, none),
+        ('post_purchase_days', 0, none),
     ]) }}
 {% endmacro %}
 
@@ -64,6 +65,6 @@
         'repeat_contact_days', 'nps_answer_window_days', 'marketing_parameters', 'quarantine_share_max',
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days', 'acquisition_lookback_days',
-        'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days',
+        'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
     ]) }}
 {% endmacro %}

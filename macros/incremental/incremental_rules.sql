@@ -40,6 +40,6 @@
         'acquisition_lookback_days', 'base_currency', 'payment_fee_rate', 'fulfilment_cost_rate', 'cost_known_share_min',
         'refund_window_days',
         'promo_discount_share_min', 'non_promo_kinds',
-        'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days',
+        'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
     ]) }}
 {% endmacro %}

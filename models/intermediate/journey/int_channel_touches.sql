@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={
-        'touched_by': {'person': 'person_id', 'clicker': 'person_id'},
+        'touched_by': {'person': 'person_id', 'contacted': 'person_id'},
         'emits': {'returner': 'person_id'},
     },
     pre_hook="{{ touch('person', ref('int_sessions_owned'), 'person_id', touched(
@@ -10,7 +10,7 @@
     )) }}",
 ) }}
 
-{% set is_touched = touched(['person', 'clicker'], 'person_id') %}
+{% set is_touched = touched(['person', 'contacted'], 'person_id') %}
 
 with sessions as (
 
@@ -26,8 +26,8 @@ with sessions as (
 
 clicks as (
 
-    select * from {{ ref('int_email_clicks') }}
-    where {{ is_touched }}
+    select * from {{ ref('int_contacts') }}
+    where touch_kind = 'email_click' and {{ is_touched }}
 
 ),
 
@@ -53,7 +53,7 @@ channels as (
 landings as (
 
     select
-        clicks.email_event_id,
+        clicks.touch_key,
         min_by(
             sessions.session_id, row(sessions.started_at, sessions.session_id)
         ) as session_id
@@ -66,7 +66,7 @@ landings as (
             and clicks.occurred_at
             + interval '{{ var('session_timeout_minutes') }}' minute
             >= sessions.started_at
-    group by clicks.email_event_id
+    group by clicks.touch_key
 
 ),
 
@@ -76,11 +76,11 @@ landed_clicks as (
         clicks.*,
         landings.session_id,
         row_number() over (
-            partition by coalesce(landings.session_id, clicks.email_event_id)
-            order by clicks.occurred_at desc, clicks.email_event_id desc
+            partition by coalesce(landings.session_id, clicks.touch_key)
+            order by clicks.occurred_at desc, clicks.touch_key desc
         ) as place_before_session
     from clicks
-    left join landings on clicks.email_event_id = landings.email_event_id
+    left join landings on clicks.touch_key = landings.touch_key
 
 ),
 
@@ -88,12 +88,12 @@ landed_clicks as (
 final as (
 
     select
-        'email_click' as touch_kind,
-        email_event_id as touch_key,
+        touch_kind,
+        touch_key,
         person_id,
         occurred_at,
         'email' as channel_group,
-        cast(null as varchar) as utm_campaign,
+        campaign,
         campaign_id,
         session_id
     from landed_clicks
@@ -105,7 +105,7 @@ final as (
         sessions.person_id,
         sessions.started_at as occurred_at,
         channels.channel_group,
-        landed.utm_campaign,
+        landed.utm_campaign as campaign,
         cast(null as varchar) as campaign_id,
         sessions.session_id
     from sessions
