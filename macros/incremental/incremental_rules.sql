@@ -36,7 +36,7 @@
     {{ return([
         'reporting_timezone', 'earliest_plausible_at', 'latest_plausible_at', 'money_tolerance', 'marketing_parameters',
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
-        'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days',
+        'late_arrival_days', 'identity_max_customers_per_email', 'identity_lookback_days', 'identity_lookahead_days',
         'acquisition_lookback_days', 'base_currency', 'payment_fee_rate', 'fulfilment_cost_rate', 'cost_known_share_min',
         'refund_window_days',
         'promo_discount_share_min', 'non_promo_kinds',

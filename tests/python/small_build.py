@@ -117,6 +117,11 @@ select 'k-' || order_id as cart_id, person_id, started_at as created_at,
     case when order_id in ('o-1', 'o-2') then order_id end as order_id, 1 as session_count,
     1 as device_count, true as is_mature
 from marts.fct_sessions where order_id is not null;
+create table marts.fct_touchpoints as
+select 't-' || session_id as touchpoint_id, person_id, started_at as occurred_at,
+    'session' as touch_kind, true as is_attributable, channel_group,
+    'pre_purchase' as journey_stage, session_id, order_id
+from marts.fct_sessions;
 create table marts.fct_funnel_entries (
     funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
     furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,

@@ -171,6 +171,7 @@ DAMAGE = {
     "is_in": "{0} = 'nobody'",
     "rate_is_between_0_and_1": "{0} = 1.01",
 }
+UNRECOVERED = "recovered_at = null, recovered_by_channel = null"
 # What breaks the others, each alternative alone, in any one row where no row is named.
 BROKEN_RULES = {
     "marts.fct_sessions": {
@@ -204,18 +205,26 @@ BROKEN_RULES = {
             "device_count = null",
         ),
         "an_outcome_has_what_it_says": (
-            "outcome = 'emptied', recovered_at = null, recovered_by_channel = null,"
-            " order_id = 'o-1'",
-            "outcome = 'ordered', order_id = 'o-1', recovered_at = now(), recovered_by_channel = null",
-            "outcome = 'abandoned', order_id = null, abandoned_at = null, recovered_at = null,"
-            " recovered_by_channel = null",
-            "outcome = 'open', order_id = null, recovered_at = null, recovered_by_channel = null,"
-            " is_mature = false, abandoned_at = now()",
-            "outcome = 'open', order_id = null, recovered_at = null, recovered_by_channel = null,"
-            " abandoned_at = null",
-            "outcome = 'ordered', order_id = 'o-1', recovered_at = null,"
-            " recovered_by_channel = 'email'",
+            f"outcome = 'emptied', {UNRECOVERED}, order_id = 'o-1'",
+            f"outcome = 'abandoned', {UNRECOVERED}, order_id = null, abandoned_at = null",
+            "outcome = 'recovered', recovered_at = now(), order_id = 'o-1', abandoned_at = null",
+            (
+                "outcome = 'ordered', recovered_at = now(), order_id = 'o-1',"
+                " recovered_by_channel = null"
+            ),
+            f"outcome = 'open', {UNRECOVERED}, order_id = null, abandoned_at = null",
+            (
+                f"outcome = 'open', {UNRECOVERED}, order_id = null, is_mature = false,"
+                " abandoned_at = now()"
+            ),
+            (
+                "outcome = 'ordered', recovered_at = null, order_id = 'o-1',"
+                " recovered_by_channel = 'email'"
+            ),
         ),
+    },
+    "marts.fct_touchpoints": {
+        "what_is_attributable_has_a_channel": ("channel_group = null",),
     },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (

@@ -27,7 +27,9 @@ def shop(
 ) -> Warehouse:
     """Build with a micro-conversion more, and a funnel that names it: two rows in seeds."""
     project = copy_project(tmp_path_factory.mktemp("project"))
-    mobile = "mobile_search,search,device_type = mobile and search_result_count > 0,1,research,2,true"
+    mobile = (
+        "mobile_search,search,device_type = mobile and search_result_count > 0,1,research,2,true"
+    )
     add_to_seed(project, "micro_conversions", mobile)
     add_to_seed(
         project,

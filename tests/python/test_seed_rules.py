@@ -171,7 +171,11 @@ TYPOS = [
     ),
     ("micro_conversions", "long_read,page_view,,1,Reading,2,false", "stage is no name in lower"),
     ("micro_conversions", "wide_read,page_view,,1,reading,,false", "stage_number is no whole"),
-    ("micro_conversions", "deep_read,page_view,,0,research,2,false", "polarity is neither 1 nor -1"),
+    (
+        "micro_conversions",
+        "deep_read,page_view,,0,research,2,false",
+        "polarity is neither 1 nor -1",
+    ),
     (
         "micro_conversions",
         "quick_read,page_view,,1,research,2,",

@@ -275,6 +275,33 @@ def test_her_cart_waited_for_the_reminder_and_was_bought_on_the_tablet(demo):
     ]
 
 
+def test_every_touch_of_hers_stands_in_her_journey(demo):
+    rows = demo.query(
+        f"select strftime(occurred_at, '%m-%d %H:%M'), touch_kind, channel_group, campaign,"
+        f" journey_stage, order_id from marts.fct_touchpoints where {HERS}"
+        f" order by occurred_at, touch_kind"
+    )
+    before = "pre_purchase"
+    assert [row[:-1] if row[-1] is None else row for row in rows] == [
+        ("04-09 12:14", "session", "paid_social", "prospecting", before),
+        ("04-09 12:17", "chat", None, None, before),
+        ("04-09 12:17", "ticket", None, None, before),
+        ("04-09 19:38", "email_open", "email", "cart reminder", before),
+        ("04-09 19:38", "email_click", "email", "cart reminder", before, "o-mia-1"),
+        ("04-12 11:05", "delivery", None, None, "post_purchase", "o-mia-1"),
+        # she looked at a product again: from here on she is on her way to the next order
+        ("04-13 10:02", "session", "direct", None, before),
+        ("04-13 10:03", "share", None, None, before),
+        ("04-13 10:03", "share", None, None, before),
+        ("04-18 20:31", "email_open", "email", "post purchase", before),
+        ("04-18 20:31", "email_click", "email", "post purchase", before),
+        ("04-19 11:05", "survey", None, None, before, "o-mia-1"),
+        ("10-08 19:07", "email_open", "email", "loyalty", before),
+        ("10-08 19:08", "email_click", "email", "loyalty", before, "o-mia-2"),
+        ("10-11 15:40", "delivery", None, None, "post_purchase", "o-mia-2"),
+    ]
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"

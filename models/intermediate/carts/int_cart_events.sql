@@ -11,15 +11,6 @@
     ],
 ) }}
 
-{% set moments = {
-    'add_to_cart': 'add',
-    'remove_from_cart': 'remove',
-    'cart_view': 'view',
-    'checkout_started': 'checkout',
-    'shipping_entered': 'checkout',
-    'payment_info_entered': 'checkout',
-} %}
-
 with events as (
 
     select
@@ -35,7 +26,10 @@ with events as (
     from {{ ref('stg_web__events') }}
     where
         row_bucket = 'staged'
-        and event_name in ('{{ moments | join("', '") }}')
+        and event_name in (
+            'add_to_cart', 'remove_from_cart', 'cart_view',
+            'checkout_started', 'shipping_entered', 'payment_info_entered'
+        )
         and {{ touched('device', 'anonymous_id') }}
 
 ),
@@ -47,7 +41,10 @@ sessionised as (
         session_id
     from {{ ref('int_events_sessionised') }}
     where
-        event_name in ('{{ moments | join("', '") }}')
+        event_name in (
+            'add_to_cart', 'remove_from_cart', 'cart_view',
+            'checkout_started', 'shipping_entered', 'payment_info_entered'
+        )
         and {{ touched('device', 'anonymous_id') }}
 
 ),
@@ -121,9 +118,10 @@ final as (
         valued.cart_id,
         case
             when valued.event_name = 'add_to_cart' and valued.quantity <= 0 then 'view'
-            {% for name, moment in moments.items() -%}
-            when valued.event_name = '{{ name }}' then '{{ moment }}'
-            {% endfor -%}
+            when valued.event_name = 'add_to_cart' then 'add'
+            when valued.event_name = 'remove_from_cart' then 'remove'
+            when valued.event_name = 'cart_view' then 'view'
+            else 'checkout'
         end as moment,
         valued.event_name,
         valued.product_id,

@@ -2,19 +2,17 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched_by': {'shopper': 'shopper_id'}, 'emits': {'walk': 'shopper_id'}},
-    pre_hook="{{ touch('shopper', ref('int_cart_owners'), 'shopper_id', touched('cart', 'cart_id')) }}",
+    pre_hook=[
+        "{{ touch('shopper', this, 'shopper_id', touched('cart', 'cart_id')) }}",
+        "{{ touch('shopper', ref('int_cart_events'), 'person_id', touched('cart', 'cart_id')) }}",
+    ],
 ) }}
 
-{% set checkout_steps = ['checkout_started', 'shipping_entered', 'payment_info_entered'] %}
+{% set checkout_steps = [
+    'checkout_started', 'shipping_entered', 'payment_info_entered'
+] %}
 
-with owners as (
-
-    select * from {{ ref('int_cart_owners') }}
-    where {{ touched('shopper', 'shopper_id') }}
-
-),
-
-cart_events as (
+with cart_events as (
 
     select * from {{ ref('int_cart_events') }}
 
@@ -30,6 +28,39 @@ reminders as (
 
     select * from {{ ref('int_cart_reminders') }}
     where {{ touched('shopper', 'person_id') }}
+
+),
+
+filled_carts as (
+
+    select cart_id
+    from cart_events
+    where
+        moment = 'add'
+        and cart_id is not null
+        and {{ touched('shopper', 'person_id') }}
+    group by cart_id
+
+),
+
+fillers as (
+
+    select
+        cart_events.cart_id,
+        min_by(
+            cart_events.person_id, row(cart_events.occurred_at, cart_events.event_id)
+        ) as shopper_id
+    from cart_events
+    semi join filled_carts on cart_events.cart_id = filled_carts.cart_id
+    where cart_events.moment = 'add'
+    group by cart_events.cart_id
+
+),
+
+owners as (
+
+    select * from fillers
+    where {{ touched('shopper', 'shopper_id') }}
 
 ),
 

@@ -13,7 +13,6 @@
 ) }}
 
 {% set is_touched = touched(['person', 'shopper', 'visitor_of_device'], 'person_id') %}
-{% set interest = ['product_view', 'add_to_cart', 'cart_view'] %}
 
 with orders as (
 
@@ -47,7 +46,8 @@ events as (
         event_name,
         occurred_at
     from {{ ref('int_events_sessionised') }}
-    where event_name in ('checkout_started', '{{ interest | join("', '") }}')
+    where
+        event_name in ('product_view', 'add_to_cart', 'cart_view', 'checkout_started')
 
 ),
 
@@ -92,10 +92,10 @@ marks as (
     inner join owned_events
         on
             orders.person_id = owned_events.person_id
-            and owned_events.occurred_at <= orders.ordered_at
+            and orders.ordered_at >= owned_events.occurred_at
             and (
                 orders.previous_ordered_at is null
-                or owned_events.occurred_at > orders.previous_ordered_at
+                or orders.previous_ordered_at < owned_events.occurred_at
             )
     group by orders.order_id
 

@@ -53,7 +53,10 @@ final as (
         rules.micro_conversion,
         min(happenings.anonymous_id) as anonymous_id,
         min(happenings.occurred_at) as occurred_at,
-        case when min(rules.once_per_session) then 1 else count(*) end as occurrence_count
+        case
+            when min(rules.once_per_session) then 1
+            else count(*)
+        end as occurrence_count
     from happenings
     inner join rules on happenings.event_name = rules.event_name
     anti join refused

@@ -8,7 +8,9 @@
     ],
 ) }}
 
-{% set checkout_steps = ['checkout_started', 'shipping_entered', 'payment_info_entered'] %}
+{% set checkout_steps = [
+    'checkout_started', 'shipping_entered', 'payment_info_entered'
+] %}
 
 with told as (
 
@@ -76,8 +78,8 @@ returns as (
     inner join touches
         on
             carts.person_id = touches.person_id
-            and touches.occurred_at >= carts.abandoned_at
-            and touches.occurred_at <= carts.ordered_at
+            and carts.abandoned_at <= touches.occurred_at
+            and carts.ordered_at >= touches.occurred_at
     where carts.is_recovered and carts.sales_channel = 'online'
     group by carts.cart_id
 

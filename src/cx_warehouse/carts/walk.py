@@ -207,24 +207,67 @@ class Cart:
         )
 
 
-def closed_by(order: Moment, standing: dict[str | None, Cart], rules: Rules) -> Cart | None:
-    """Return the cart that an order closes: the one it names, else the one last in use, else the
-    one used last of those whose abandonment it can still undo."""
-    if order.cart_id is not None:
-        return standing.get(order.cart_id)
-    active, abandoned = [], []
-    for cart in standing.values():
-        if not cart.quantities:
-            continue
-        since = cart.abandoned_at
-        if order.occurred_at < cart.last_activity_at + rules.abandon_after and (
-            since is None or since < cart.last_activity_at
-        ):
-            active.append(cart)
-        elif since is not None and order.occurred_at <= since + rules.recovery_within:
-            abandoned.append(cart)
-    found = active or abandoned
-    return max(found, key=lambda cart: cart.last_activity_at) if found else None
+class Walk:
+    """The carts of one person while time goes by.
+
+    Attributes
+    ----------
+    standing
+        Carts that may still be used, by their name; that of `None` has none.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.standing: dict[str | None, Cart] = {}
+        self.ordinals: dict[str | None, int] = {}
+
+    def remind(self, moment: Moment) -> None:
+        """Note a reminder: it abandons what silence has not."""
+        for cart in self.standing.values():
+            if cart.quantities and cart.abandoned_at is None:
+                cart.abandoned_at = moment.occurred_at
+
+    def choose(self, order: Moment) -> Cart | None:
+        """Return the cart of an order that names none.
+
+        It is the one last in use, else the one used last of those that it can still recover.
+        """
+        active, abandoned = [], []
+        for cart in self.standing.values():
+            if not cart.quantities:
+                continue
+            since = cart.abandoned_at
+            if order.occurred_at < cart.last_activity_at + self.rules.abandon_after and (
+                since is None or since < cart.last_activity_at
+            ):
+                active.append(cart)
+            elif since is not None and order.occurred_at <= since + self.rules.recovery_within:
+                abandoned.append(cart)
+        return max(active or abandoned, key=lambda cart: cart.last_activity_at, default=None)
+
+    def close(self, order: Moment) -> Cart | None:
+        """Return the cart that an order ends, if any."""
+        named = order.cart_id is not None
+        closed = self.standing.get(order.cart_id) if named else self.choose(order)
+        if closed is not None:
+            closed.order = order
+            del self.standing[closed.first.cart_id]
+        return closed
+
+    def use(self, moment: Moment) -> Cart | None:
+        """Note what a person does with a cart; returns one without a name that is over by now."""
+        name, ended = moment.cart_id, None
+        current = self.standing.get(name)
+        if current is not None and name is None:
+            is_silent = moment.occurred_at > current.last_activity_at + self.rules.silence
+            if is_silent or (moment.moment == "add" and not current.quantities):
+                ended, current = self.standing.pop(None), None
+        if current is None and moment.moment == "add":
+            self.ordinals[name] = self.ordinals.get(name, 0) + 1
+            current = self.standing[name] = Cart(moment, self.ordinals[name])
+        if current is not None:
+            current.take(moment)
+        return ended
 
 
 def carts_of(moments: Iterable[Moment], rules: Rules) -> Iterator[Cart]:
@@ -237,36 +280,17 @@ def carts_of(moments: Iterable[Moment], rules: Rules) -> Iterator[Cart]:
     rules
         How long a cart waits.
     """
-    standing: dict[str | None, Cart] = {}
-    ordinals: dict[str | None, int] = {}
+    walk = Walk(rules)
     for moment in moments:
-        for cart in standing.values():
+        for cart in walk.standing.values():
             cart.wait_until(moment.occurred_at, rules)
         if moment.moment == "reminder":
-            for cart in standing.values():
-                if cart.quantities and cart.abandoned_at is None:
-                    cart.abandoned_at = moment.occurred_at
+            walk.remind(moment)
             continue
-        if moment.moment == "order":
-            closed = closed_by(moment, standing, rules)
-            if closed is not None:
-                closed.order = moment
-                yield standing.pop(closed.first.cart_id)
-            continue
-        name = moment.cart_id
-        current = standing.get(name)
-        if current is not None and name is None:
-            is_silent = moment.occurred_at > current.last_activity_at + rules.silence
-            if is_silent or (moment.moment == "add" and not current.quantities):
-                yield standing.pop(None)
-                current = None
-        if current is None:
-            if moment.moment != "add":
-                continue
-            ordinals[name] = ordinals.get(name, 0) + 1
-            current = standing[name] = Cart(moment, ordinals[name])
-        current.take(moment)
-    for cart in standing.values():
+        ended = walk.close(moment) if moment.moment == "order" else walk.use(moment)
+        if ended is not None:
+            yield ended
+    for cart in walk.standing.values():
         if cart.quantities and cart.abandoned_at is None:
             cart.abandoned_at = cart.last_activity_at + rules.abandon_after
         yield cart

@@ -69,6 +69,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_micro_conversions": ("session_id", "micro_conversion"),
     "marts.fct_searches": ("event_id",),
     "marts.fct_carts": ("cart_id",),
+    "marts.fct_touchpoints": ("touchpoint_id",),
     "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
     "marts.agg_funnel_daily": (
         "funnel_name",
@@ -240,6 +241,17 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_carts"),
         exists("order_id", "marts.fct_orders", "order_id", "marts.fct_carts"),
+    ),
+    "marts.fct_touchpoints": (
+        *given("person_id", "occurred_at", "touch_kind", "is_attributable"),
+        among("journey_stage", ("pre_purchase", "purchase", "post_purchase")),
+        RowRule(
+            "what_is_attributable_has_a_channel",
+            ("is_attributable", "channel_group"),
+            "is_attributable and channel_group is null",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_touchpoints"),
+        exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_touchpoints"),
     ),
     "marts.fct_funnel_entries": (
         *given("device_type", "channel_group", "is_converted", "is_mature"),
