@@ -1,8 +1,10 @@
-"""Micro-conversions and searches of a simulated shop against a plain walk through its events."""
+"""Micro-conversions, searches and stages of a simulated shop against a plain walk of its events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +27,7 @@ EVENTS = """
 def shop(
     tmp_path_factory: pytest.TempPathFactory, simulated: SimulatedShop, build_lake: BuildLake
 ) -> Warehouse:
-    """Build with a micro-conversion more, and a funnel that names it: two rows in seeds."""
+    """Build with a micro-conversion more, a funnel and a touch that name it: rows in seeds."""
     project = copy_project(tmp_path_factory.mktemp("project"))
     mobile = (
         "mobile_search,search,device_type = mobile and search_result_count > 0,1,research,2,true"
@@ -37,6 +39,7 @@ def shop(
         "found,1,searched,mobile_search,,",
         "found,2,put_in_cart,add_to_cart,,72.0",
     )
+    add_to_seed(project, "touch_kinds", "mobile_search,true", "form_error,false")
     return build_lake(simulated.lake, project=project)
 
 
@@ -121,3 +124,58 @@ def test_searches_are_read_one_after_the_other(shop: Warehouse, events: pd.DataF
     )
     assert sum(row[3] for row in found) > 5
     assert {row[0]: list(row[1:]) for row in found} == expected
+
+
+def test_a_row_in_a_seed_makes_it_a_touch(shop: Warehouse) -> None:
+    rows = shop.query(
+        "select touch_kind, count(*), bool_and(is_attributable), min(channel_group)"
+        " from marts.fct_touchpoints where touch_kind in ('mobile_search', 'form_error')"
+        " group by all order by all"
+    )
+    steps = dict(
+        shop.query(
+            "select micro_conversion, count(*) from marts.fct_micro_conversions"
+            " where micro_conversion in ('mobile_search', 'form_error') group by all"
+        )
+    )
+    assert rows == [
+        ("form_error", steps["form_error"], False, None),
+        ("mobile_search", steps["mobile_search"], True, "mobile_search"),
+    ]
+
+
+def stage_of(at: pd.Timestamp, orders: list[Any], interest: list[Any], checkouts: list[Any]) -> Any:
+    """Return the stage of a touch of a person, read off the definition."""
+    before = max((order for order in orders if order < at), default=None)
+    after = min((order for order in orders if order >= at), default=None)
+    if after is not None:
+        started = [time for time in checkouts if time <= after and (not before or time > before)]
+        if at == after or (started and at >= max(started)):
+            return "purchase"
+    if before is None:
+        return "pre_purchase"
+    looked = any(before < time <= at for time in interest)
+    if after is not None and looked:
+        return "pre_purchase"
+    return "post_purchase" if at <= before + timedelta(days=180) else None
+
+
+def test_stages_are_those_of_the_definition(shop: Warehouse, events: pd.DataFrame) -> None:
+    owners = dict(shop.query("select session_id, person_id from marts.fct_sessions"))
+    orders, interest, checkouts = defaultdict(list), defaultdict(list), defaultdict(list)
+    for person, at in shop.query(
+        "select person_id, ordered_at from intermediate.int_orders_placed"
+    ):
+        orders[person].append(at)
+    for event in events.itertuples():
+        person = owners[event.session_id]
+        if event.event_name in {"product_view", "add_to_cart", "cart_view"}:
+            interest[person].append(event.occurred_at)
+        elif event.event_name == "checkout_started":
+            checkouts[person].append(event.occurred_at)
+    touches = shop.query("select person_id, occurred_at, journey_stage from marts.fct_touchpoints")
+    found = Counter(stage for _, _, stage in touches)
+    assert min(found[stage] for stage in ("pre_purchase", "purchase", "post_purchase", None)) > 10
+    for person, at, stage in touches:
+        of_person = (orders[person], interest[person], checkouts[person])
+        assert stage == stage_of(at, *of_person), (person, at)

@@ -224,6 +224,7 @@ class Walk:
     def remind(self, moment: Moment) -> None:
         """Note a reminder: it abandons what silence has not."""
         for cart in self.standing.values():
+            cart.wait_until(moment.occurred_at, self.rules)
             if cart.quantities and cart.abandoned_at is None:
                 cart.abandoned_at = moment.occurred_at
 
@@ -236,6 +237,7 @@ class Walk:
         for cart in self.standing.values():
             if not cart.quantities:
                 continue
+            cart.wait_until(order.occurred_at, self.rules)
             since = cart.abandoned_at
             if order.occurred_at < cart.last_activity_at + self.rules.abandon_after and (
                 since is None or since < cart.last_activity_at
@@ -250,6 +252,7 @@ class Walk:
         named = order.cart_id is not None
         closed = self.standing.get(order.cart_id) if named else self.choose(order)
         if closed is not None:
+            closed.wait_until(order.occurred_at, self.rules)
             closed.order = order
             del self.standing[closed.first.cart_id]
         return closed
@@ -259,6 +262,7 @@ class Walk:
         name, ended = moment.cart_id, None
         current = self.standing.get(name)
         if current is not None and name is None:
+            current.wait_until(moment.occurred_at, self.rules)
             is_silent = moment.occurred_at > current.last_activity_at + self.rules.silence
             if is_silent or (moment.moment == "add" and not current.quantities):
                 ended, current = self.standing.pop(None), None
@@ -266,6 +270,7 @@ class Walk:
             self.ordinals[name] = self.ordinals.get(name, 0) + 1
             current = self.standing[name] = Cart(moment, self.ordinals[name])
         if current is not None:
+            current.wait_until(moment.occurred_at, self.rules)
             current.take(moment)
         return ended
 
@@ -282,8 +287,6 @@ def carts_of(moments: Iterable[Moment], rules: Rules) -> Iterator[Cart]:
     """
     walk = Walk(rules)
     for moment in moments:
-        for cart in walk.standing.values():
-            cart.wait_until(moment.occurred_at, rules)
         if moment.moment == "reminder":
             walk.remind(moment)
             continue
