@@ -106,6 +106,7 @@ WITHOUT = {
             "fct_micro_conversions": "person_id",
             "fct_searches": "person_id",
             "fct_carts": CARTS,
+            "fct_touchpoints": "person_id journey_stage",
             "fct_support_tickets": "person_id is_repeat_contact",
             "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
             "agg_nps": f"rows {NPS}",
@@ -138,7 +139,7 @@ WITHOUT = {
             "fct_cohorts": "net_revenue contribution_margin cumulative_margin_per_customer",
         },
     ),
-    "storefront.deliveries": Effect(empty="fct_deliveries"),
+    "storefront.deliveries": Effect(empty="fct_deliveries", changed={"fct_touchpoints": "rows"}),
     # what is left tells a promotion by its discount
     "storefront.promotions": Effect(
         empty="dim_promotions",
@@ -166,6 +167,7 @@ WITHOUT = {
             "dim_persons": "rows first_seen_at",
             "agg_nps": f"rows {NPS}",
             "fct_cohorts": "rows",
+            "fct_touchpoints": "rows journey_stage order_id session_id",
         },
     ),
     "experiments.experiments": Effect(),
@@ -173,18 +175,18 @@ WITHOUT = {
     "support.tickets": Effect(
         empty="fct_support_tickets",
         null="fct_nps_responses.days_since_last_ticket",
-        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),
     "feedback.nps_surveys": Effect(
         empty="fct_nps_responses agg_nps",
         null="dim_persons.latest_nps_score",
-        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),
     "feedback.reviews": Effect(
-        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),
     # nobody knows which e-mails are reminders
-    "email.campaigns": Effect(changed={"fct_carts": CARTS}),
+    "email.campaigns": Effect(changed={"fct_carts": CARTS, "fct_touchpoints": "campaign"}),
     # a click tells whose the device is
     "email.email_events": Effect(
         changed={
@@ -193,6 +195,7 @@ WITHOUT = {
             "fct_sessions": "person_id",
             "fct_micro_conversions": "person_id",
             "fct_searches": "person_id",
+            "fct_touchpoints": "rows person_id journey_stage",
             "fct_carts": CARTS,
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
@@ -200,7 +203,7 @@ WITHOUT = {
     ),
     "marketing.ad_spend": Effect(empty="fct_ad_spend"),
     "marketing.referrals": Effect(
-        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at"},
+        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),
 }
 # A source of one table is its table.

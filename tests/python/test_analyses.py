@@ -193,6 +193,22 @@ def test_searches_that_find_nothing_are_counted_by_their_words(analysed_demo):
     assert found["margin_missed"].to_dict() == pytest.approx(missed.to_dict())
 
 
+def test_carts_are_brought_back_by_their_last_touch(analysed_demo):
+    carts = analysed_demo.warehouse.frame("from marts.fct_carts where abandoned_at is not null")
+    mature = carts[carts["is_mature"]]
+    back = mature[mature["outcome"] == "recovered"].copy()
+    back["by"] = back["recovered_by_channel"].fillna("unknown")
+    back["hours"] = (back["recovered_at"] - back["abandoned_at"]).dt.total_seconds() / 3600
+    by_channel = back.groupby("by")
+    found = analysed_demo.results["what_recovers_carts"]
+    assert len(found) > 5
+    assert found.groupby("recovered_by")["carts"].sum().to_dict() == by_channel.size().to_dict()
+    assert found["recovery_rate"].sum() == pytest.approx(len(back) / len(mature))
+    direct = found.set_index("recovered_by").loc["direct"]
+    assert direct["median_hours"] == pytest.approx(by_channel["hours"].median()["direct"])
+    assert "cart reminder" in set(found["campaign"])
+
+
 def test_research_is_followed_by_orders_of_the_same_person(analysed_demo):
     [(as_of,)] = analysed_demo.warehouse.query("select as_of from quality.dq_builds")
     sessions = analysed_demo.warehouse.frame(
