@@ -12,7 +12,7 @@ DAY_1, DAY_2, DAY_3 = ("2024-03-01 12:00:00", "2024-03-02 12:00:00", "2024-03-03
 # the seeds whose tests read the names of events come along, as dbt selects those tests
 STAGED = (
     "stg_storefront__customers +stg_web__events +stg_storefront__exchange_rates"
-    " funnel_steps intent_rules micro_conversions"
+    " funnel_steps intent_rules micro_conversions touch_kinds"
 )
 SETTINGS = {"base_currency": "EUR"}
 
