@@ -75,6 +75,7 @@ NPS += " nps nps_standard_error nps_low nps_high"
 FUNNEL = "rows entered entered_mature reached reached_mature reached_open conversion_rate_naive"
 FUNNEL += " conversion_rate_mature rate_of_previous_step median_hours_from_previous"
 ENTRIES = "rows furthest_step " + " ".join(f"step_{n}_at step_{n}_open_at" for n in range(2, 5))
+REMOVAL = "rows removal_effect share journeys conversions first_month_read"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
 CARTS += " recovered_by_channel recovered_by_campaign_id order_id is_mature"
 COSTS = "cost_of_goods contribution_margin cost_quality"
@@ -107,6 +108,7 @@ WITHOUT = {
             "fct_searches": "person_id",
             "fct_carts": CARTS,
             "fct_touchpoints": "person_id journey_stage",
+            "fct_channel_removal_effects": REMOVAL,
             "fct_support_tickets": "person_id is_repeat_contact",
             "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
             "agg_nps": f"rows {NPS}",
@@ -168,6 +170,7 @@ WITHOUT = {
             "agg_nps": f"rows {NPS}",
             "fct_cohorts": "rows",
             "fct_touchpoints": "rows journey_stage order_id session_id",
+            "fct_channel_removal_effects": REMOVAL,
         },
     ),
     "experiments.experiments": Effect(),
@@ -196,6 +199,7 @@ WITHOUT = {
             "fct_micro_conversions": "person_id",
             "fct_searches": "person_id",
             "fct_touchpoints": "rows person_id journey_stage",
+            "fct_channel_removal_effects": REMOVAL,
             "fct_carts": CARTS,
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,

@@ -67,6 +67,8 @@ INTERFACE = {
     " recovered_by_channel recovered_by_campaign_id order_id session_count device_count is_mature",
     "fct_touchpoints": "touchpoint_id person_id occurred_at touch_kind is_attributable"
     " channel_group campaign journey_stage session_id order_id",
+    "fct_channel_removal_effects": "period_month channel_group removal_effect share journeys"
+    " conversions",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
     " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
     " device_type channel_group",

@@ -346,7 +346,7 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
         *("dim_products", "dim_promotions", "fct_refunds", "fct_deliveries", "fct_order_items"),
         *("fct_ad_spend", "fct_support_tickets", "fct_nps_responses", "agg_nps"),
         *("fct_sessions", "fct_micro_conversions", "fct_searches", "fct_funnel_entries"),
-        *("fct_carts", "fct_touchpoints", "agg_funnel_daily"),
+        *("fct_carts", "fct_touchpoints", "fct_channel_removal_effects", "agg_funnel_daily"),
     }
     assert {table for table, found in rows.items() if not found} == {
         *(f"marts.{table}" for table in empty),

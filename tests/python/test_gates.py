@@ -226,6 +226,14 @@ BROKEN_RULES = {
     "marts.fct_touchpoints": {
         "what_is_attributable_has_a_channel": ("channel_group = null",),
     },
+    "marts.fct_channel_removal_effects": {
+        "conversions_are_among_the_journeys": (
+            "conversions = 4",
+            "journeys = null",
+            "conversions = null",
+        ),
+        "shares_of_a_month_add_up_to_1": ("share = 0.5", "share = null"),
+    },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (
             "furthest_step = 0",

@@ -214,6 +214,17 @@ def nps_segments_rule() -> QueryRule:
     return QueryRule("segments_of_a_month_add_up_to_all", columns, query)
 
 
+def removal_shares_rule() -> QueryRule:
+    """Return the rule that the shares of a month's channels add up to 1, or are all unknown."""
+    query = (
+        "select cast(period_month as varchar) from marts.fct_channel_removal_effects"
+        " group by period_month having count(share) not in (0, count(*))"
+        " or abs(sum(share) - 1) > 1e-9"
+    )
+    columns = ("period_month", "share")
+    return QueryRule("shares_of_a_month_add_up_to_1", columns, query)
+
+
 def nps_responses_rule() -> QueryRule:
     """Return the rule that agg_nps counts every survey and every answer that counts once."""
     query = (

@@ -35,6 +35,7 @@ from cx_warehouse.quality.marts_rules import (
     overlap_rule,
     persons_money_rule,
     refunds_rule,
+    removal_shares_rule,
     segments_rule,
     session_orders_rule,
     steps_rule,
@@ -70,6 +71,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_searches": ("event_id",),
     "marts.fct_carts": ("cart_id",),
     "marts.fct_touchpoints": ("touchpoint_id",),
+    "marts.fct_channel_removal_effects": ("period_month", "channel_group"),
     "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
     "marts.agg_funnel_daily": (
         "funnel_name",
@@ -252,6 +254,18 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_touchpoints"),
         exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_touchpoints"),
+    ),
+    "marts.fct_channel_removal_effects": (
+        *given("removal_effect", "first_month_read"),
+        *between_0_and_1("removal_effect", "share"),
+        in_order("first_month_read", "period_month"),
+        *not_negative("journeys", "conversions"),
+        RowRule(
+            "conversions_are_among_the_journeys",
+            ("journeys", "conversions"),
+            "journeys is null or conversions is null or conversions > journeys",
+        ),
+        removal_shares_rule(),
     ),
     "marts.fct_funnel_entries": (
         *given("device_type", "channel_group", "is_converted", "is_mature"),

@@ -1,0 +1,1 @@
+"""Attribution: how much of the orders each channel of a journey is worth."""
