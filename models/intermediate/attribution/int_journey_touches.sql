@@ -19,16 +19,17 @@ with kinds as (
 
 ),
 
-legs as (
-
-    select * from {{ ref('int_journey_legs') }}
-    where {{ is_touched }}
-
-),
-
 orders as (
 
-    select * from {{ ref('int_orders_placed') }}
+    select
+        person_id,
+        order_id,
+        ordered_at,
+        sales_channel,
+        lag(ordered_at) over (
+            partition by person_id order by ordered_at, order_id
+        ) as previous_ordered_at
+    from {{ ref('int_orders_placed') }}
     where {{ is_touched }}
 
 ),
@@ -99,19 +100,19 @@ looked_back as (
         touches.person_id,
         touches.channel_group,
         touches.occurred_at,
-        legs.order_id,
-        legs.ordered_at
+        orders.order_id,
+        orders.ordered_at
     from touches
     semi join kinds on touches.touch_kind = kinds.touch_kind
-    left join legs
+    left join orders
         on
-            touches.person_id = legs.person_id
+            touches.person_id = orders.person_id
             and touches.occurred_at
-            > coalesce(legs.previous_ordered_at, timestamp '0001-01-01')
-            and touches.occurred_at <= legs.ordered_at
+            > coalesce(orders.previous_ordered_at, timestamp '0001-01-01')
+            and touches.occurred_at <= orders.ordered_at
             and touches.occurred_at
             + interval '{{ var('attribution_lookback_days') }}' day
-            >= legs.ordered_at
+            >= orders.ordered_at
 
 ),
 
