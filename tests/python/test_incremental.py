@@ -24,6 +24,7 @@ from conftest import (
     write_lake,
     write_table,
 )
+from cx_warehouse.run_state import create_run_state, touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,6 +294,23 @@ def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str
                 if view["name"] not in TOLD_OTHERWISE
             }
             assert set(told.values()) <= {"incremental", "seed"}, f"{node['name']} reads {told}"
+
+
+def test_a_model_in_python_reads_all_in_a_full_refresh_and_else_what_is_touched() -> None:
+    with duckdb.connect() as con:
+        create_run_state(con)
+        con.execute("create table rows as select unnest(['a', 'b', 'c']) as shopper_id")
+        con.execute("insert into ops.touched values ('walk', 'b', 'm'), ('person', 'c', 'm')")
+
+        def read() -> list[tuple[str]]:
+            condition = touched(con, "walk", "shopper_id")
+            return con.execute(f"select shopper_id from rows where {condition}").fetchall()
+
+        assert len(read()) == 3
+        con.execute("insert into ops.runs (run_number, is_full_refresh) values (1, true)")
+        assert len(read()) == 3
+        con.execute("insert into ops.runs (run_number, is_full_refresh) values (2, false)")
+        assert read() == [("b",)]
 
 
 def test_the_warehouse_of_an_older_version_is_rebuilt(
