@@ -123,7 +123,8 @@ select 't-' || session_id as touchpoint_id, person_id, started_at as occurred_at
     'pre_purchase' as journey_stage, session_id, order_id
 from marts.fct_sessions;
 create table marts.fct_channel_removal_effects as
-select date '2024-01-01' as period_month, channel_group, effect as removal_effect, share,
+select date '2024-01-01' as period_month, channel_group, effect :: double as removal_effect,
+    share :: double as share,
     3 as journeys, 2 as conversions, date '2023-12-01' as first_month_read
 from (values ('direct', 0.75, 0.6), ('email', 0.5, 0.4)) as effects(channel_group, effect, share);
 create table marts.fct_funnel_entries (

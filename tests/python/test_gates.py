@@ -232,7 +232,11 @@ BROKEN_RULES = {
             "journeys = null",
             "conversions = null",
         ),
-        "shares_of_a_month_add_up_to_1": ("share = 0.5", "share = null"),
+        "no_later_month_is_read": ("first_month_read = '2024-02-01'",),
+        "shares_of_a_month_add_up_to_1": (
+            "share = 0.3",
+            "share = case channel_group when 'email' then 1 end",
+        ),
     },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HERS = "person_id = md5('customer_id:c-mia')"
 HER_ORDERS = "order_id in ('o-mia-1', 'o-mia-2')"
 PHONE, TABLET = "d-mia-phone", "d-mia-tablet"
-AGGREGATES = ("fct_cohorts", "agg_nps", "agg_funnel_daily")
+AGGREGATES = ("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects")
 HER_SEGMENTS = {
     "all": "all",
     "acquisition_channel": "paid_social",
@@ -300,6 +300,17 @@ def test_every_touch_of_hers_stands_in_her_journey(demo):
         ("10-08 19:08", "email_click", "email", "loyalty", before, "o-mia-2"),
         ("10-11 15:40", "delivery", None, None, "post_purchase", "o-mia-2"),
     ]
+
+
+def test_the_chain_of_her_month_knows_her_channels(demo):
+    rows = dict(
+        demo.query(
+            "select channel_group, conversions from marts.fct_channel_removal_effects"
+            " where period_month = '2024-04-01' and removal_effect > 0"
+        )
+    )
+    assert rows["paid_social"] > 0
+    assert rows["email"] > 0
 
 
 def test_the_ad_was_paid_for(demo):

@@ -258,7 +258,11 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "marts.fct_channel_removal_effects": (
         *given("removal_effect", "first_month_read"),
         *between_0_and_1("removal_effect", "share"),
-        in_order("first_month_read", "period_month"),
+        RowRule(
+            "no_later_month_is_read",
+            ("first_month_read", "period_month"),
+            "first_month_read > period_month",
+        ),
         *not_negative("journeys", "conversions"),
         RowRule(
             "conversions_are_among_the_journeys",
