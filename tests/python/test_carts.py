@@ -150,6 +150,22 @@ def test_it_is_worth_what_it_held_last() -> None:
     )
     assert cart.held == (2.0, 10.0)
     assert not cart.quantities
+    crumbs = [moment(hour, "add", quantity=0.1) for hour in (0, 1, 2)]
+    [cart] = told(*crumbs, moment(3, "remove", quantity=0.3))
+    assert not cart.quantities
+
+
+def test_nobodys_orders_and_reminders_reach_a_cart_that_another_began_anew() -> None:
+    alice, bob = {"person_id": "p"}, {"person_id": "bob"}
+    first, second = told(
+        moment(0, "add", "k", **alice),
+        moment(1, "order", "k", **alice),
+        moment(2, "add", "k", **bob),
+        moment(3, "reminder", **alice),
+        moment(4, "order", **alice),
+    )
+    assert outline(first) == (None, "order 1")
+    assert outline(second) == (26, None)
 
 
 def test_without_a_price_nobody_knows_its_worth() -> None:
@@ -198,7 +214,7 @@ def test_carts_of_many_persons_come_as_one_table_whatever_the_batches() -> None:
     assert carts_table([], Rules()).num_rows == 0
 
 
-def event(number: int, at: str, name: str, customer: str, **more: Any) -> dict[str, Any]:
+def event(number: int, at: str, name: str, customer: str | None, **more: Any) -> dict[str, Any]:
     """Return an event in March 2024, of somebody who is logged in on a device of theirs."""
     values = {
         "event_id": f"e{number}",
@@ -240,6 +256,13 @@ def shop(tmp_path: Path) -> Path:
         ("04 12:00", "add_to_cart", "priceless", {"product_id": "?", "event_value": None}),
         ("04 12:00", "cart_view", "looker", {"cart_id": "k-looker"}),
         ("20 12:00", "add_to_cart", "open", {"cart_id": "k-open"}),
+        ("04 12:00", "add_to_cart", "untracked", {}),
+        ("04 12:00", "add_to_cart", "nobody", {"cart_id": "k-nobody"}),
+        ("04 12:00", "add_to_cart", "huge", {"quantity": 3e9, "event_value": 6e9}),
+        ("04 12:00", "add_to_cart", "dear", {"event_value": 9e11, "quantity": 0.001}),
+        # filled before the login, on a phone; bought on a tablet, after a click there
+        ("04 12:00", "add_to_cart", None, {"cart_id": "k-phone", "anonymous_id": "a phone"}),
+        ("06 12:01", "page_view", "buyer", {"utm_source": "news", "utm_medium": "email"}),
     ]
     orders = [
         ("o-monday", "2024-03-05 20:01", "monday", {"cart_id": "k-monday"}),
@@ -249,8 +272,15 @@ def shop(tmp_path: Path) -> Path:
         ("o-reminded", "2024-03-04 18:10", "reminded", {"cart_id": "k-reminded"}),
         ("o-store", "2024-03-07 18:10", "store", {"sales_channel": "store"}),
         ("o-again", "2024-03-04 13:00", "again", {"cart_id": "k-again"}),
+        ("o-untracked", "2024-03-04 12:30", "untracked", {"cart_id": "known to the back end"}),
+        ("o-nobody", "2024-03-04 12:30", None, {"cart_id": "k-nobody"}),
+        ("o-buyer", "2024-03-06 12:10", "buyer", {"cart_id": "k-phone"}),
     ]
-    mails = [("sent", "15:00", None), ("clicked", "18:00", "device-reminded")]
+    mails = [
+        ("sent", "04 15:00", None, "reminded"),
+        ("clicked", "04 18:00", "device-reminded", "reminded"),
+        ("clicked", "06 12:00", "device-buyer", "buyer"),
+    ]
     return write_lake(
         tmp_path / "lake",
         {
@@ -277,15 +307,15 @@ def shop(tmp_path: Path) -> Path:
             ],
             "email/email_events": [
                 {
-                    "email_event_id": f"m-{what}",
+                    "email_event_id": f"m-{what}-{customer}",
                     "message_id": "m",
                     "campaign_id": "flow-9",
-                    "customer_id": "reminded",
+                    "customer_id": customer,
                     "event_type": what,
-                    "occurred_at": f"2024-03-04 {at}",
+                    "occurred_at": f"2024-03-{at}",
                     "anonymous_id": device,
                 }
-                for what, at, device in mails
+                for what, at, device, customer in mails
             ],
         },
     )
@@ -327,16 +357,24 @@ def test_every_trap_is_told_as_what_it_is_and_time_passes(
         "unnamed": [("abandoned", "05 12:01", None, None, None, False)],
         "priceless": [abandoned],
         "open": [("open", None, None, None, None, False)],
+        "untracked": [("ordered", None, None, None, "o-untracked", True)],
+        "nobody": [("ordered", None, None, None, "o-nobody", True)],
+        "huge": [abandoned],
+        "dear": [abandoned],
+        None: [("recovered", "05 12:00", "email", "flow-9", "o-buyer", False)],
     }
     worth = built.query(
         "select customer_ids[1], item_count, cart_value::double, furthest_checkout_step,"
         " session_count, device_count from marts.fct_carts"
         " inner join marts.dim_persons using (person_id)"
-        " where customer_ids[1] in ('devices', 'emptied', 'unnamed', 'priceless') order by 1"
+        " where customer_ids[1] in ('devices', 'emptied', 'unnamed', 'priceless', 'huge', 'dear')"
+        " order by 1"
     )
     assert worth == [
+        ("dear", 0, 9e11, None, 1, 1),
         ("devices", 2, 5.0, "shipping_entered", 2, 2),
         ("emptied", 3, 5.0, None, 1, 1),
+        ("huge", 3_000_000_000, 6e9, None, 1, 1),
         ("priceless", 1, None, None, 1, 1),
         ("unnamed", 2, 2.5 + 7.0, None, 1, 1),
     ]
@@ -365,3 +403,24 @@ def test_every_trap_is_told_as_what_it_is_and_time_passes(
     assert later.query("select bool_or(is_full_refresh) from ops.runs where run_number > 1") == [
         (False,)
     ]
+
+
+def test_values_are_converted_when_the_first_order_says_what_the_base_currency_is(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    rate = {"rate_date": "2024-03-03", "currency": "USD", "rate_to_base": 0.5}
+    no_orders = [order("x", ordered_at="1899-01-01")]
+    tables = {
+        "storefront/orders": no_orders,
+        "storefront/exchange_rates": [rate],
+        "web/events": [event(1, "04 12:00", "add_to_cart", "early", currency="USD")],
+    }
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    lake = write_lake(tmp_path / "lake", tables)
+    worth = "select cart_value::double from marts.fct_carts"
+    build_lake(lake, folder=folder)
+    write_table(lake, "storefront/orders", [order("first", ordered_at="2024-03-05 12:00")])
+    later = build_lake(lake, folder=folder)
+    assert later.query(worth) == [(2.5,)]
+    assert later.query("select count(*) from ops.runs where not is_full_refresh") == [(1,)]

@@ -30,7 +30,7 @@ orders as (
             partition by person_id order by ordered_at, order_id
         ) as previous_ordered_at
     from {{ ref('int_orders_placed') }}
-    where {{ is_touched }}
+    where person_id is not null and {{ is_touched }}
 
 ),
 

@@ -8,6 +8,9 @@
     pre_hook=[
         "{{ touch('device', this, 'anonymous_id', touched('rate', 'rate_key')) }}",
         "{{ touch('device', this, 'anonymous_id', touched('listed_product', 'listed_product_id')) }}",
+        "{{ touch('device', this, 'anonymous_id', '(base_currency is distinct from (select max(base_currency) from ' ~ ref(
+            'int_settings'
+        ) ~ '))') }}",
     ],
 ) }}
 
@@ -82,6 +85,7 @@ dated as (
 
     select
         events.*,
+        settings.base_currency,
         case
             when events.currency <> settings.base_currency
                 then {{ reporting_date('events.occurred_at') }}
@@ -131,6 +135,7 @@ final as (
                 then coalesce(valued.value_of_one, prices.list_price)
         end as unit_price,
         valued.currency || valued.rate_day as rate_key,
+        valued.base_currency,
         case
             when valued.event_name = 'add_to_cart' and valued.value_of_one is null
                 then valued.product_id

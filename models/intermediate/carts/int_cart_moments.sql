@@ -5,6 +5,7 @@
     pre_hook=[
         "{{ touch('shopper', this, 'shopper_id', touched('cart', 'cart_id')) }}",
         "{{ touch('shopper', ref('int_cart_events'), 'person_id', touched('cart', 'cart_id')) }}",
+        "{{ touch('shopper', ref('int_orders_placed'), 'person_id', touched('cart', 'cart_id')) }}",
     ],
 ) }}
 
@@ -31,14 +32,23 @@ reminders as (
 
 ),
 
+named_adds as (
+
+    select
+        cart_id,
+        person_id,
+        occurred_at,
+        event_id
+    from cart_events
+    where moment = 'add' and cart_id is not null
+
+),
+
 filled_carts as (
 
     select cart_id
-    from cart_events
-    where
-        moment = 'add'
-        and cart_id is not null
-        and {{ touched('shopper', 'person_id') }}
+    from named_adds
+    where {{ touched('shopper', 'person_id') }}
     group by cart_id
 
 ),
@@ -46,14 +56,13 @@ filled_carts as (
 fillers as (
 
     select
-        cart_events.cart_id,
+        named_adds.cart_id,
         min_by(
-            cart_events.person_id, row(cart_events.occurred_at, cart_events.event_id)
+            named_adds.person_id, row(named_adds.occurred_at, named_adds.event_id)
         ) as shopper_id
-    from cart_events
-    semi join filled_carts on cart_events.cart_id = filled_carts.cart_id
-    where cart_events.moment = 'add'
-    group by cart_events.cart_id
+    from named_adds
+    semi join filled_carts on named_adds.cart_id = filled_carts.cart_id
+    group by named_adds.cart_id
 
 ),
 
@@ -81,19 +90,27 @@ shown_events as (
 
 ),
 
--- so is an order that names a cart
+-- so is an order that names a cart; a name that nobody filled says nothing
 shown_orders as (
 
     select
-        orders.*,
-        coalesce(owners.shopper_id, orders.person_id) as shopper_id
+        orders.order_id,
+        orders.person_id,
+        orders.ordered_at,
+        orders.cart_id,
+        owners.shopper_id
     from orders
-    left join owners on orders.cart_id = owners.cart_id
-    where
-        owners.shopper_id is not null
-        or (
-            orders.cart_id is null and {{ touched('shopper', 'orders.person_id') }}
-        )
+    inner join owners on orders.cart_id = owners.cart_id
+    union all
+    select
+        orders.order_id,
+        orders.person_id,
+        orders.ordered_at,
+        null as cart_id,
+        orders.person_id as shopper_id
+    from orders
+    anti join named_adds on orders.cart_id = named_adds.cart_id
+    where {{ touched('shopper', 'orders.person_id') }}
 
 ),
 

@@ -24,7 +24,7 @@ with orders as (
         row_number() over person_history as leg_number,
         lead(order_id) over person_history is null as is_last_order
     from {{ ref('int_orders_placed') }}
-    where {{ is_touched }}
+    where person_id is not null and {{ is_touched }}
     window person_history as (partition by person_id order by ordered_at, order_id)
 
 ),

@@ -50,7 +50,7 @@ sessions as (
 
 ),
 
--- on the journey an anonymous order is that of who was in its session
+-- on the journey an anonymous order is that of who was in its session; nobody's closes the cart that it names
 final as (
 
     select
@@ -64,7 +64,9 @@ final as (
     inner join numbered on orders.order_id = numbered.order_id
     left join order_sessions on orders.order_id = order_sessions.order_id
     left join sessions on order_sessions.session_id = sessions.session_id
-    where coalesce(numbered.person_id, sessions.person_id) is not null
+    where
+        coalesce(numbered.person_id, sessions.person_id) is not null
+        or orders.cart_id is not null
 
 )
 

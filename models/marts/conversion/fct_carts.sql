@@ -3,8 +3,11 @@
     incremental_strategy='replace_touched',
     meta={'touched_by': {'told_cart': 'cart_id', 'returner': 'person_id'}},
     pre_hook=[
-        "{{ touch('told_cart', this, 'cart_id', touched('order', 'order_id')) }}",
         "{{ touch('told_cart', this, 'cart_id', time_passes_for_cart()) }}",
+        "{{ touch('told_cart', this, 'cart_id', touched('order', 'order_id')) }}",
+        "{{ touch('told_cart', this, 'cart_id', 'order_id in (select order_id from ' ~ ref(
+            'int_orders_placed'
+        ) ~ ' where ' ~ touched('returner', 'person_id') ~ ')') }}",
     ],
 ) }}
 
@@ -24,6 +27,7 @@ orders as (
 
     select
         order_id,
+        person_id as buyer_id,
         sales_channel
     from {{ ref('int_orders_placed') }}
 
@@ -41,12 +45,13 @@ settings as (
 
 ),
 
--- silence that is yet to come has abandoned nothing
+-- silence that is yet to come has abandoned nothing; an order may be another's
 carts as (
 
     select
         told.*,
         orders.sales_channel,
+        coalesce(orders.buyer_id, told.person_id) as buyer_id,
         case
             when told.abandoned_at <= settings.as_of then told.abandoned_at
         end as known_abandoned_at,
@@ -62,7 +67,7 @@ carts as (
 
 ),
 
--- the last touch between the abandonment and the order
+-- the last touch of the buyer between the abandonment and the order
 returns as (
 
     select
@@ -77,7 +82,7 @@ returns as (
     from carts
     inner join touches
         on
-            carts.person_id = touches.person_id
+            carts.buyer_id = touches.person_id
             and carts.abandoned_at <= touches.occurred_at
             and carts.ordered_at >= touches.occurred_at
     where carts.is_recovered and carts.sales_channel = 'online'
@@ -92,8 +97,10 @@ final as (
         carts.person_id,
         carts.created_at,
         carts.last_activity_at,
-        cast(carts.item_count as integer) as item_count,
-        {{ to_cents('carts.cart_value') }} as cart_value,
+        cast(carts.item_count as bigint) as item_count,
+        case
+            when carts.cart_value < 1e12 then {{ to_cents('carts.cart_value') }}
+        end as cart_value,
         carts.checkout_started_at,
         case carts.furthest_checkout_step
             {% for step in checkout_steps -%}

@@ -30,7 +30,7 @@ legs as (
 orders as (
 
     select * from {{ ref('int_orders_placed') }}
-    where {{ is_touched }}
+    where person_id is not null and {{ is_touched }}
 
 ),
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3_600_000_000
 CARTS_IN_A_BATCH: Final = 50_000
+QUANTITY_DIGITS: Final = 6
 COLUMNS: Final = pa.schema(
     {
         "cart_id": pa.string(),
@@ -173,9 +174,11 @@ class Cart:
 
     def remove(self, product: str | None, quantity: float | None) -> None:
         """Take items of a product out, all of them where the quantity is not known."""
-        left = self.quantities.pop(product, 0.0)
-        if quantity is not None and left > quantity:
-            self.quantities[product] = left - quantity
+        held = self.quantities.pop(product, 0.0)
+        # three times .1 less .3 is nothing
+        left = 0.0 if quantity is None else round(held - quantity, QUANTITY_DIGITS)
+        if left > 0:
+            self.quantities[product] = left
         self.note_what_it_holds()
 
     def note_what_it_holds(self) -> None:
@@ -222,20 +225,22 @@ class Walk:
         self.ordinals: dict[str | None, int] = {}
 
     def remind(self, moment: Moment) -> None:
-        """Note a reminder: it abandons what silence has not."""
+        """Note a reminder: it abandons what silence has not of the carts of who got it."""
         for cart in self.standing.values():
             cart.wait_until(moment.occurred_at, self.rules)
-            if cart.quantities and cart.abandoned_at is None:
+            is_own = cart.first.person_id == moment.person_id
+            if is_own and cart.quantities and cart.abandoned_at is None:
                 cart.abandoned_at = moment.occurred_at
 
     def choose(self, order: Moment) -> Cart | None:
         """Return the cart of an order that names none.
 
-        It is the one last in use, else the one used last of those that it can still recover.
+        Of the buyer's own it is the one last in use, else the one used last of those that it can
+        still recover.
         """
         active, abandoned = [], []
         for cart in self.standing.values():
-            if not cart.quantities:
+            if not cart.quantities or cart.first.person_id != order.person_id:
                 continue
             cart.wait_until(order.occurred_at, self.rules)
             since = cart.abandoned_at
