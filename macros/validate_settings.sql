@@ -53,6 +53,7 @@
         ('nps_answer_window_days', 0, none),
         ('cart_abandon_hours', 0, none), ('cart_recovery_days', 0, none), ('cart_silence_days', 0, none),
         ('post_purchase_days', 0, none), ('attribution_lookback_days', 0, none), ('markov_min_conversions', 0, none),
+        ('time_decay_half_life_days', 1, none), ('position_based_end_share', 0, 0.5),
     ]) }}
 {% endmacro %}
 
@@ -66,6 +67,7 @@
         'session_timeout_minutes', 'session_splits_at_midnight', 'bounce_max_seconds', 'click_id_source',
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days', 'acquisition_lookback_days',
         'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
-        'attribution_lookback_days', 'markov_min_conversions',
+        'attribution_lookback_days', 'markov_min_conversions', 'time_decay_half_life_days',
+        'position_based_end_share',
     ]) }}
 {% endmacro %}

@@ -41,6 +41,6 @@
         'refund_window_days',
         'promo_discount_share_min', 'non_promo_kinds',
         'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
-        'attribution_lookback_days',
+        'attribution_lookback_days', 'time_decay_half_life_days', 'position_based_end_share',
     ]) }}
 {% endmacro %}

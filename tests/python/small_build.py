@@ -127,6 +127,15 @@ select date '2024-01-01' as period_month, channel_group, effect :: double as rem
     share :: double as share,
     3 as journeys, 2 as conversions, date '2023-12-01' as first_month_read
 from (values ('direct', 0.75, 0.6), ('email', 0.5, 0.4)) as effects(channel_group, effect, share);
+create table marts.fct_attribution as
+select order_id, touchpoint_id, 'linear' as attribution_model, credit :: double as credit,
+    case when is_cancelled then 0 else net_revenue / 2 end :: decimal(18, 2) as attributed_revenue
+from marts.fct_orders
+cross join (values ('t-s-1', 0.5), (null, 0.5)) as touches(touchpoint_id, credit);
+create table marts.agg_channel_performance as
+select date '2024-01-01' as period_month, 'email' as channel_group,
+    'linear' as attribution_model, 3 :: decimal(18, 2) as spend, 2 :: double as orders,
+    (select sum(net_revenue) from marts.fct_orders where not is_cancelled) as revenue;
 create table marts.fct_funnel_entries (
     funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
     furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,

@@ -76,6 +76,8 @@ FUNNEL = "rows entered entered_mature reached reached_mature reached_open conver
 FUNNEL += " conversion_rate_mature rate_of_previous_step median_hours_from_previous"
 ENTRIES = "rows furthest_step " + " ".join(f"step_{n}_at step_{n}_open_at" for n in range(2, 5))
 REMOVAL = "rows removal_effect share journeys conversions first_month_read"
+CREDITS = "rows credit attributed_revenue attributed_margin"
+CHANNELS = "rows orders revenue margin cost_known_share cost_per_order return_on_ad_spend"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
 CARTS += " recovered_by_channel recovered_by_campaign_id order_id is_mature"
 COSTS = "cost_of_goods contribution_margin cost_quality"
@@ -88,6 +90,8 @@ WITHOUT = {
         " fct_cohorts.cumulative_margin_per_customer",
         changed={
             "fct_orders": "cost_quality",
+            "fct_attribution": "attributed_margin",
+            "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": "cost_quality",
             "dim_persons": "contribution_margin cost_known_share",
             "fct_cohorts": f"rows {COHORT_MARGINS}",
@@ -109,6 +113,8 @@ WITHOUT = {
             "fct_carts": CARTS,
             "fct_touchpoints": "person_id journey_stage",
             "fct_channel_removal_effects": REMOVAL,
+            "fct_attribution": CREDITS,
+            "agg_channel_performance": CHANNELS,
             "fct_support_tickets": "person_id is_repeat_contact",
             "fct_nps_responses": "person_id days_since_last_ticket is_newest_answer",
             "agg_nps": f"rows {NPS}",
@@ -123,6 +129,8 @@ WITHOUT = {
         changed={
             "fct_order_items": COSTS,
             "fct_orders": COSTS,
+            "fct_attribution": "attributed_margin",
+            "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": COSTS,
             "dim_persons": "contribution_margin cost_known_share",
             "fct_cohorts": f"rows {COHORT_MARGINS}",
@@ -137,6 +145,8 @@ WITHOUT = {
             "fct_order_items": "net_revenue cost_of_goods contribution_margin",
             "fct_sales_movements": "rows net_revenue cost_of_goods contribution_margin",
             "fct_sessions": "net_revenue",
+            "fct_attribution": "attributed_revenue attributed_margin",
+            "agg_channel_performance": "revenue margin return_on_ad_spend",
             "dim_persons": "net_revenue contribution_margin",
             "fct_cohorts": "net_revenue contribution_margin cumulative_margin_per_customer",
         },
@@ -156,6 +166,7 @@ WITHOUT = {
     "storefront.exchange_rates": Effect(
         changed={
             "fct_ad_spend": "rows spend",
+            "agg_channel_performance": "rows spend cost_per_order return_on_ad_spend",
             "dq_quarantined_rows": "rows",
             "dq_row_counts": "staged_rows quarantined_rows",
         }
@@ -171,6 +182,8 @@ WITHOUT = {
             "fct_cohorts": "rows",
             "fct_touchpoints": "rows journey_stage order_id session_id",
             "fct_channel_removal_effects": REMOVAL,
+            "fct_attribution": CREDITS,
+            "agg_channel_performance": CHANNELS,
         },
     ),
     "experiments.experiments": Effect(),
@@ -200,12 +213,19 @@ WITHOUT = {
             "fct_searches": "person_id",
             "fct_touchpoints": "rows person_id journey_stage",
             "fct_channel_removal_effects": REMOVAL,
+            "fct_attribution": CREDITS,
+            "agg_channel_performance": CHANNELS,
             "fct_carts": CARTS,
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
         }
     ),
-    "marketing.ad_spend": Effect(empty="fct_ad_spend"),
+    "marketing.ad_spend": Effect(
+        empty="fct_ad_spend",
+        zero="agg_channel_performance.spend",
+        null="agg_channel_performance.return_on_ad_spend",
+        changed={"agg_channel_performance": "rows cost_per_order"},
+    ),
     "marketing.referrals": Effect(
         changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),

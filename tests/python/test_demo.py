@@ -69,6 +69,10 @@ INTERFACE = {
     " channel_group campaign journey_stage session_id order_id",
     "fct_channel_removal_effects": "period_month channel_group removal_effect share journeys"
     " conversions",
+    "fct_attribution": "order_id touchpoint_id attribution_model credit attributed_revenue"
+    " attributed_margin",
+    "agg_channel_performance": "period_month channel_group attribution_model spend orders revenue"
+    " margin cost_known_share cost_per_order return_on_ad_spend",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
     " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
     " device_type channel_group",

@@ -355,6 +355,12 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
     }
     assert built.query("select as_of::varchar from quality.dq_builds") == [(AT,)]
     assert built.query("select count(*) from marts.dim_dates") == [(1,)]
+    assert built.query(
+        "select count(*), count(touchpoint_id), sum(credit) from marts.fct_attribution"
+    ) == [(8, 0, 8)]
+    assert built.query("select distinct channel_group from marts.agg_channel_performance") == [
+        ("unattributed",)
+    ]
 
 
 def test_native_numbers_that_are_no_money_are_set_aside(

@@ -238,6 +238,15 @@ BROKEN_RULES = {
             "share = case channel_group when 'email' then 1 end",
         ),
     },
+    "marts.fct_attribution": {
+        "credits_bring_all_money_of_an_order": (
+            "credit = 0.4",
+            "attributed_revenue = attributed_revenue + 0.01",
+        ),
+    },
+    "marts.agg_channel_performance": {
+        "channels_share_the_revenue_of_orders": ("revenue = revenue + 0.01",),
+    },
     "marts.fct_funnel_entries": {
         "furthest_step_is_a_step": (
             "furthest_step = 0",

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 HERS = "person_id = md5('customer_id:c-mia')"
 HER_ORDERS = "order_id in ('o-mia-1', 'o-mia-2')"
 PHONE, TABLET = "d-mia-phone", "d-mia-tablet"
-AGGREGATES = ("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects")
+AGGREGATES = (
+    *("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects"),
+    "agg_channel_performance",
+)
 HER_SEGMENTS = {
     "all": "all",
     "acquisition_channel": "paid_social",
@@ -311,6 +314,26 @@ def test_the_chain_of_her_month_knows_her_channels(demo):
     )
     assert rows["paid_social"] > 0
     assert rows["email"] > 0
+
+
+def test_the_ad_and_the_reminder_share_what_she_bought_first(demo):
+    rows = demo.query(
+        "select attribution_model, channel_group, credit, attributed_revenue"
+        " from marts.fct_attribution inner join marts.fct_touchpoints using (touchpoint_id)"
+        " where fct_attribution.order_id = 'o-mia-1' and credit > 0"
+    )
+    shared = {(model, channel): (credit, money) for model, channel, credit, money in rows}
+    ad, reminder = "paid_social", "email"
+    whole, half = (1.0, Decimal("36.70")), (0.5, Decimal("18.35"))
+    assert shared["first_touch", ad] == whole
+    assert shared["last_touch", reminder] == shared["last_non_direct", reminder] == whole
+    for model in ("linear", "position_based", "shapley"):
+        assert shared[model, ad] == shared[model, reminder] == half
+    # the ad was seven and a half hours earlier
+    assert half[0] > shared["time_decay", ad][0] > half[0] - 0.02
+    for model in ("markov", "time_decay"):
+        assert sum(shared[model, channel][1] for channel in (ad, reminder)) == whole[1]
+    assert len(shared) == 3 + 2 * 5
 
 
 def test_the_ad_was_paid_for(demo):

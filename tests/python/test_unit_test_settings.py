@@ -21,6 +21,8 @@ ELSEWHERE = {
 READ_BY = {
     "repeat_contact_days": "fct_support_tickets",
     "nps_answer_window_days": "fct_nps_responses",
+    "time_decay_half_life_days": "int_order_credits",
+    "position_based_end_share": "int_order_credits",
 }
 UNIT_TESTS = [
     test

@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     meta={'touched_by': {
         'returner': 'person_id', 'contacted': 'person_id', 'shopper': 'person_id', 'traveller': 'person_id'
-    }},
+    }, 'emits': {'journey': 'order_id'}},
     pre_hook="{{ touch('traveller', ref('int_orders_placed'), 'person_id', touched('order', 'order_id')) }}",
 ) }}
 

@@ -225,6 +225,35 @@ def removal_shares_rule() -> QueryRule:
     return QueryRule("shares_of_a_month_add_up_to_1", columns, query)
 
 
+def attributed_money_rule() -> QueryRule:
+    """Return the rule that the credits of an order and model bring all of its money."""
+    query = (
+        "with credits as (select order_id, attribution_model, sum(credit) as credit,"
+        " sum(attributed_revenue) as revenue from marts.fct_attribution group by all)"
+        " select credits.order_id || ' | ' || credits.attribution_model from credits"
+        " inner join marts.fct_orders as orders on credits.order_id = orders.order_id"
+        " where abs(credits.credit - 1) > 1e-9"
+        " or credits.revenue <> case when orders.is_cancelled then 0 else orders.net_revenue end"
+    )
+    columns = ("order_id", "attribution_model", "credit", "attributed_revenue")
+    requires = ("marts.fct_orders.is_cancelled", "marts.fct_orders.net_revenue")
+    return QueryRule("credits_bring_all_money_of_an_order", columns, query, requires)
+
+
+def channel_revenue_rule() -> QueryRule:
+    """Return the rule that the channels of each model share what orders brought."""
+    query = (
+        "with orders as (select coalesce(sum(net_revenue), 0) as revenue from marts.fct_orders"
+        " where not is_cancelled), channels as (select attribution_model, sum(revenue) as revenue"
+        " from marts.agg_channel_performance group by all)"
+        " select channels.attribution_model from channels cross join orders"
+        " where channels.revenue <> orders.revenue"
+    )
+    columns = ("attribution_model", "revenue")
+    requires = ("marts.fct_orders.is_cancelled", "marts.fct_orders.net_revenue")
+    return QueryRule("channels_share_the_revenue_of_orders", columns, query, requires)
+
+
 def nps_responses_rule() -> QueryRule:
     """Return the rule that agg_nps counts every survey and every answer that counts once."""
     query = (

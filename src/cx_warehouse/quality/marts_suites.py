@@ -19,7 +19,9 @@ from cx_warehouse.quality.marts_rules import (
     NPS_SEGMENTS,
     UNKNOWN_COST,
     among,
+    attributed_money_rule,
     between_0_and_1,
+    channel_revenue_rule,
     exists,
     fewer_at_each_step_rule,
     funnel_end_rule,
@@ -72,6 +74,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_carts": ("cart_id",),
     "marts.fct_touchpoints": ("touchpoint_id",),
     "marts.fct_channel_removal_effects": ("period_month", "channel_group"),
+    "marts.fct_attribution": ("order_id", "touchpoint_id", "attribution_model"),
+    "marts.agg_channel_performance": ("period_month", "channel_group", "attribution_model"),
     "marts.fct_funnel_entries": ("funnel_name", "person_id", "entered_at"),
     "marts.agg_funnel_daily": (
         "funnel_name",
@@ -100,6 +104,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
 
 # Key columns that the interface lets be null.
 NULLABLE_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "marts.fct_attribution": ("touchpoint_id",),
     "quality.dq_schema_drift": ("column_name", "drift_value"),
 }
 
@@ -270,6 +275,18 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "journeys is null or conversions is null or conversions > journeys",
         ),
         removal_shares_rule(),
+    ),
+    "marts.fct_attribution": (
+        *given("attribution_model", "credit", "attributed_revenue"),
+        *between_0_and_1("credit"),
+        attributed_money_rule(),
+        exists("order_id", "marts.fct_orders", "order_id", "marts.fct_attribution"),
+        exists("touchpoint_id", "marts.fct_touchpoints", "touchpoint_id", "marts.fct_attribution"),
+    ),
+    "marts.agg_channel_performance": (
+        *given("attribution_model", "spend", "orders", "revenue"),
+        *not_negative("spend", "orders"),
+        channel_revenue_rule(),
     ),
     "marts.fct_funnel_entries": (
         *given("device_type", "channel_group", "is_converted", "is_mature"),

@@ -1,0 +1,192 @@
+{% set models = [
+    'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based',
+    'time_decay', 'shapley', 'markov'
+] %}
+
+with credits as (
+
+    select * from {{ ref('int_order_credits') }}
+
+),
+
+markov as (
+
+    select * from {{ ref('int_markov_credits') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where not is_cancelled
+
+),
+
+ad_spend as (
+
+    select * from {{ ref('fct_ad_spend') }}
+
+),
+
+-- per month and channel first: a column for each model, then a row
+touched as (
+
+    select
+        order_month,
+        channel_group,
+        {% for model in models if model != 'markov' -%}
+        sum({{ model }}_credit * order_count) as {{ model }}_orders,
+        sum({{ model }}_credit * order_sales) as {{ model }}_sales,
+        sum(
+            case when order_margin is not null then {{ model }}_credit * order_sales end
+        ) as {{ model }}_known_sales,
+        sum({{ model }}_revenue) as {{ model }}_revenue,
+        sum({{ model }}_margin) as {{ model }}_margin,
+        {% endfor -%}
+        bool_and(order_margin is not null) as is_cost_known
+    from credits
+    group by all
+
+),
+
+touched_by_markov as (
+
+    select
+        order_month,
+        channel_group,
+        sum(markov_credit * order_count) as markov_orders,
+        sum(markov_credit * order_sales) as markov_sales,
+        sum(
+            case when order_margin is not null then markov_credit * order_sales end
+        ) as markov_known_sales,
+        sum(markov_revenue) as markov_revenue,
+        sum(markov_margin) as markov_margin
+    from markov
+    group by all
+
+),
+
+untouched as (
+
+    select
+        {{ month_of('orders.order_date') }} as order_month,
+        'unattributed' as channel_group,
+        count(*) as orders,
+        sum(cast(orders.net_sales as double)) as sales,
+        sum(
+            case
+                when orders.cost_quality <> 'unknown'
+                    then cast(orders.net_sales as double)
+            end
+        ) as known_sales,
+        sum(orders.net_revenue) as revenue,
+        sum(orders.contribution_margin) as margin,
+        bool_and(orders.cost_quality <> 'unknown') as is_cost_known
+    from orders
+    anti join credits on orders.order_id = credits.order_id
+    group by all
+
+),
+
+spent as (
+
+    select
+        {{ month_of('spend_date') }} as order_month,
+        channel_group,
+        sum(spend) as spend
+    from ad_spend
+    group by all
+
+),
+
+earned as (
+
+    {% for model in models -%}
+    select
+        touched.order_month,
+        touched.channel_group,
+        '{{ model }}' as attribution_model,
+        {{ model }}_orders as orders,
+        {{ model }}_sales as sales,
+        {{ model }}_known_sales as known_sales,
+        {{ model }}_revenue as revenue,
+        {{ model }}_margin as known_margin,
+        touched.is_cost_known
+    from touched
+    {% if model == 'markov' -%}
+    inner join touched_by_markov
+        on
+            touched.order_month = touched_by_markov.order_month
+            and touched.channel_group = touched_by_markov.channel_group
+    {% endif -%}
+    union all
+    select
+        order_month,
+        channel_group,
+        '{{ model }}' as attribution_model,
+        orders,
+        sales,
+        known_sales,
+        revenue,
+        margin as known_margin,
+        is_cost_known
+    from untouched
+    union all
+    -- a channel that money went to and nothing came from is a row as well
+    select
+        order_month,
+        channel_group,
+        '{{ model }}' as attribution_model,
+        0 as orders,
+        0 as sales,
+        0 as known_sales,
+        0 as revenue,
+        0 as known_margin,
+        true as is_cost_known
+    from spent
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+summed as (
+
+    select
+        order_month,
+        channel_group,
+        attribution_model,
+        sum(orders) as orders,
+        sum(revenue) as revenue,
+        sum(known_margin) as known_margin,
+        bool_and(is_cost_known) as is_cost_known,
+        {{ cost_known_share('sum(coalesce(known_sales, 0))', 'sum(sales)') }}
+            as cost_known_share
+    from earned
+    group by all
+
+),
+
+final as (
+
+    select
+        summed.order_month as period_month,
+        summed.channel_group,
+        summed.attribution_model,
+        cast(coalesce(spent.spend, 0) as decimal(18, 2)) as spend,
+        cast(summed.orders as double) as orders,
+        cast(summed.revenue as decimal(18, 2)) as revenue,
+        cast({{ margin_if_known('summed') }} as decimal(18, 2)) as margin,
+        cast(summed.cost_known_share as double) as cost_known_share,
+        cast(coalesce(spent.spend, 0) as double)
+        / nullif(summed.orders, 0) as cost_per_order,
+        cast(summed.revenue as double)
+        / nullif(cast(spent.spend as double), 0) as return_on_ad_spend
+    from summed
+    left join spent
+        on
+            summed.order_month = spent.order_month
+            and summed.channel_group = spent.channel_group
+
+)
+
+select * from final
