@@ -397,19 +397,21 @@ def _nodes(a: float, b: float, most: float) -> tuple[Floats, Floats]:
 
     The log-density over logit p falls from its top by at least c (exp(-d) + d - 1) >= c d^2 / (2 + d)
     within d, c = ab / (a + b) its curvature at the top, because its third derivative is nowhere larger
-    than its second. `most`, the largest w(0), says how small p has to be until w(p) = w(0).
+    than its second. `most`, the largest w(0), says how small p has to be until w(p) = w(0), and how
+    much of what is left out would be seen.
     """
     if a == 0:
         return np.empty(0), np.empty(0)
     curvature = a * b / (a + b)
-    reach = (DIGITS + np.sqrt(DIGITS * (DIGITS + 8 * curvature))) / (2 * curvature)
     end = DIGITS + np.log1p(most)
+    reach = (end + np.sqrt(end * (end + 8 * curvature))) / (2 * curvature)
     top = np.log(a / b)
-    step = min(0.7, 0.8 / np.sqrt(curvature))
+    step = min(0.45, 0.8 / np.sqrt(curvature))
     logits = np.arange(max(top - reach, -end), min(top + reach, end), step)
-    weights = step * np.exp(a * log_expit(logits) + b * log_expit(-logits) - betaln(a, b))
-    is_kept = weights > np.exp(-DIGITS) * weights.max(initial=0)
-    return expit(logits[is_kept]), weights[is_kept]
+    log_density = a * log_expit(logits) + b * log_expit(-logits)
+    is_kept = log_density > log_density.max(initial=-np.inf) - end
+    weights = step * np.exp(log_density[is_kept] - betaln(a, b))
+    return expit(logits[is_kept]), weights
 
 
 def expected_orders(  # noqa: PLR0913
