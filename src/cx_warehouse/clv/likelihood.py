@@ -1,8 +1,8 @@
-"""Maximum likelihood on the logarithms of positive parameters, and rows that are equal put together."""
+"""Maximum likelihood over the logarithms of parameters, checks of columns, distinct values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -50,6 +50,23 @@ class Maximum:
     is_converged: bool
     is_curved: bool
 
+    def in_units(self, units: Sequence[float], log_densities: float) -> Maximum:
+        """Return the same maximum for data in other units.
+
+        Parameters
+        ----------
+        units
+            What the parameters are multiplied by, shape (k,).
+        log_densities
+            What the log-likelihood loses.
+        """
+        return replace(
+            self,
+            parameters=self.parameters * units,
+            standard_errors=self.standard_errors * units,
+            log_likelihood=self.log_likelihood - log_densities,
+        )
+
 
 def maximise(objective: Objective, start: Sequence[float], rows: int) -> Maximum:
     """Find the largest value of a log-likelihood by L-BFGS-B on the logarithms of its parameters.
@@ -57,7 +74,7 @@ def maximise(objective: Objective, start: Sequence[float], rows: int) -> Maximum
     Parameters
     ----------
     objective
-        Gives, for logarithms of shape (k,), the log-likelihood and its gradient by them, shape (k,).
+        Gives, for logarithms of shape (k,), the log-likelihood and its gradient, shape (k,).
     start
         Parameters (not logarithms) to begin at; the data should be scaled so that they are near.
     rows

@@ -1,8 +1,8 @@
 """How much persons spend when they buy: gamma-gamma, and shares of persons and segments.
 
-What a person spends on a day is gamma distributed with shape p and a scale of its own, whose inverse
-is gamma(q, v) distributed over persons: Fader and Hardie (2013), The gamma-gamma model of monetary
-value, brucehardie.com/notes/025.
+What a person spends on a day is gamma distributed with shape p and a scale of its own, whose
+inverse is gamma(q, v) distributed over persons: Fader and Hardie (2013), The gamma-gamma model of
+monetary value, brucehardie.com/notes/025.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from cx_warehouse.clv.likelihood import Maximum, checked, distinct, maximise
+from cx_warehouse.clv.likelihood import checked, distinct, maximise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from cx_warehouse.clv.likelihood import Floats
+    from cx_warehouse.clv.likelihood import Floats, Maximum
 
 # p, q, v (over the mean).
 START: Final = (2.0, 3.0, 1.0)
@@ -45,7 +45,7 @@ class SpendFit:
 
     @property
     def is_identified(self) -> bool:
-        """Whether the search arrived, each parameter is seen on its own, and q > 1: a mean exists."""
+        """Whether the search arrived, each parameter is seen, and q > 1, so that a mean exists."""
         found = self.estimate
         return (
             found is not None
@@ -59,7 +59,7 @@ class Likelihood:
     """Log-likelihood of mean spends, with what does not depend on parameters computed once."""
 
     def __init__(self, days: Floats, total: Floats) -> None:
-        """Sort persons by number of repeat days and total spend on them, shape (n,) each, over 0."""
+        """Sort persons by repeat days and total spend on them, each of shape (n,) and over 0."""
         self.frequencies, places = distinct(days)
         self.persons = np.bincount(places, minlength=len(self.frequencies)).astype(np.float64)
         # Sums of rows in an order of their own do not depend on how they came.
@@ -75,8 +75,8 @@ class Likelihood:
     def __call__(self, logarithms: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood, and its gradient, by log p, q and v.
 
-        Sum over persons, with x days and S = x times the mean m, of ln G(px + q) - ln G(px) - ln G(q)
-        + q ln v + px ln S - ln m - (px + q) ln(v + S): equation (1a) of Fader and Hardie (2013).
+        Sum over persons, with x days and S = x times the mean m, of ln G(px + q) - ln G(px)
+        - ln G(q) + q ln v + px ln S - ln m - (px + q) ln(v + S): equation (1a) of the paper.
         """
         p, q, v = np.exp(logarithms)
         shapes, rows = p * self.frequencies, self.persons.sum()
@@ -133,15 +133,8 @@ def fit_spend(days: ArrayLike, mean: ArrayLike) -> SpendFit:
     # In the wide type the order of the persons is lost in the rounding.
     average = float(total.sum(dtype=np.longdouble) / days.sum())
     found = maximise(Likelihood(days, total / average), START, len(days))
-    units = np.array([1.0, 1.0, average])
-    estimate = Maximum(
-        parameters=found.parameters * units,
-        standard_errors=found.standard_errors * units,
-        log_likelihood=found.log_likelihood - len(days) * float(np.log(average)),
-        is_converged=found.is_converged,
-        is_curved=found.is_curved,
-    )
-    return SpendFit(estimate, average, len(days))
+    densities = len(days) * float(np.log(average))
+    return SpendFit(found.in_units((1, 1, average), densities), average, len(days))
 
 
 def expected_value(
