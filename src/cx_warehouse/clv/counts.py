@@ -136,8 +136,10 @@ def histories_of(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Hi
     keys = np.ravel_multi_index(tuple(codes for _, codes in coded), shape)
     found, persons = np.unique(keys, return_counts=True)
     places = np.unravel_index(found, shape)
-    columns = [values[place] for (values, _), place in zip(coded, places, strict=True)]
-    return Histories(*columns, persons.astype(np.float64))
+    frequency, age, recency = (
+        values[place] for (values, _), place in zip(coded, places, strict=True)
+    )
+    return Histories(frequency, age, recency, persons.astype(np.float64))
 
 
 class Likelihood:

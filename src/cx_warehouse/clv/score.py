@@ -112,7 +112,7 @@ class GroupFit:
     parameters
         r, alpha (days), a, b, p, q, v (money), each followed by its `_standard_error`. Where no
         dropout is seen the NBD predicts: r and alpha are its own, a and b None. p, q and v are None
-        without repeat spend, a standard error where the likelihood is not curved in every direction.
+        without repeat spend; an error is where the likelihood is not curved in every direction.
     log_likelihood
         Of the counts, by the model that predicts.
     mean_order_value, margin_rate
@@ -224,8 +224,17 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
     options = options or Options()
     columns = _checked(customers)
     count = len(columns.frequency)
-    numbers = np.empty((6, count))
-    scores = Scores(*numbers, np.zeros(count, np.int32), np.zeros(count, np.bool_), [])
+    scores = Scores(
+        probability_alive=np.empty(count),
+        expected_orders_90d=np.empty(count),
+        expected_orders_365d=np.empty(count),
+        expected_order_value=np.empty(count),
+        predicted_clv_signed=np.empty(count),
+        predicted_clv=np.empty(count),
+        fit=np.zeros(count, dtype=np.int32),
+        is_identified=np.zeros(count, dtype=np.bool_),
+        fits=[],
+    )
     for label, fitted_rows, scored_rows in _groups(customers.group, count, options):
         fitted = _fit(columns.of(fitted_rows), options)
         scores.fit[scored_rows] = len(scores.fits)
