@@ -32,7 +32,7 @@ START: Final = (1.0, 0.25, 1.0, 2.0)
 # The 95 % point of chi-square with one degree of freedom.
 LIKELIHOOD_RATIO_MIN: Final = 3.84
 ROWS_AT_ONCE: Final = 2**14
-DIGITS: Final = 23.0  # exp(-23) = 1e-10
+PRECISION: Final = 20.0  # exp(-20) = 2e-9
 
 
 @dataclass(frozen=True)
@@ -352,7 +352,7 @@ def orders_if_alive(
     Returns
     -------
     numpy.ndarray
-        Shape (n, h), within a relative error of 1e-7 (1e-5 where a > 20 and (r + x) z > 5,000).
+        Shape (n, h), within a relative error of 1e-7.
     """
     r, alpha, a, b = parameters
     orders = np.empty((len(frequency), len(horizons)))
@@ -362,19 +362,24 @@ def orders_if_alive(
     for repeats, rows in zip(frequencies, np.split(order, ends[:-1]), strict=True):
         kept = b + repeats + CHANCES_AT_FIRST[model]
         times = horizons / (alpha + age[rows, np.newaxis])
-        orders[rows] = _mean_purchases(r + repeats, times.ravel(), a, kept).reshape(times.shape)
+        # The nodes are those for the youngest there could be, whoever else is asked about.
+        nodes = _nodes(a, kept, (r + repeats) * float(horizons.max(initial=0)) / alpha)
+        mean = _mean_purchases(r + repeats, times.ravel(), kept / (a + kept), *nodes)
+        orders[rows] = mean.reshape(times.shape)
     return orders
 
 
-def _mean_purchases(exponent: float, times: Floats, a: float, b: float) -> Floats:
-    """Average w(p) of `orders_if_alive` over beta(a, b); exponent r + x, times z of shape (m,).
+def _mean_purchases(
+    exponent: float, times: Floats, staying: float, p: Floats, weights: Floats
+) -> Floats:
+    """Average w(p) of `orders_if_alive`: exponent r + x, times z (m,), mean of 1 - p, and nodes.
 
     What differs from a straight line between w(0) and w(1) vanishes at both ends of logit p,
     however slowly the density does, so that only this is summed over the nodes.
     """
-    p, weights = _nodes(a, b, exponent * float(times.max()))
     never, always = exponent * times, -np.expm1(-exponent * np.log1p(times))
-    mean: Floats = never * (b / (a + b) - weights @ (1 - p)) + always * (a / (a + b) - weights @ p)
+    missing = staying - weights @ (1 - p), (1 - staying) - weights @ p
+    mean: Floats = missing[0] * never + missing[1] * always
     for start in range(0, len(times), ROWS_AT_ONCE // 8):
         part = slice(start, start + ROWS_AT_ONCE // 8)
         inner = np.log1p(times[part, np.newaxis] * p)
@@ -387,21 +392,29 @@ def _nodes(a: float, b: float, most: float) -> tuple[Floats, Floats]:
 
     Within d of its top the log-density over logit p falls by at least c (exp(-d) + d - 1), which is
     at least c d^2 / (2 + d), because its third derivative is nowhere larger than its second;
-    c = ab / (a + b) is its curvature at the top. `most`, the largest w(0), says how small p has to
-    be until w(p) = w(0), and how much of what is left out would be seen.
+    c = ab / (a + b) is its curvature at the top. Within d of the real axis, up to pi / 2, w is
+    bounded and the density grows by about exp(c d^2 / 2), so that steps of h err by
+    exp(-2 pi d / h + c d^2 / 2). `most`, the largest w(0), says how small p has to be until
+    w(p) = w(0), and how much of an error would be seen.
     """
     if a == 0:
         return np.empty(0), np.empty(0)
     curvature = a * b / (a + b)
-    end = DIGITS + np.log1p(most)
+    end = PRECISION + np.log1p(most)
     reach = (end + np.sqrt(end * (end + 8 * curvature))) / (2 * curvature)
     top = np.log(a / b)
-    step = min(0.45, 0.8 / np.sqrt(curvature))
-    logits = np.arange(max(top - reach, -end), min(top + reach, end), step)
+    width = min(np.pi / 2, np.sqrt(2 * end / curvature))
+    step = 2 * np.pi * width / (end + curvature * width**2 / 2)
+    low, high = max(top - reach, -end), min(top + reach, end)
+    logits = np.arange(low, high, step)
     log_density = a * log_expit(logits) + b * log_expit(-logits)
-    is_kept = log_density > log_density.max(initial=-np.inf) - end
-    weights = step * np.exp(log_density[is_kept] - betaln(a, b))
-    return expit(logits[is_kept]), weights
+    highest = log_density.max(initial=-np.inf)
+    is_kept = log_density > highest - end
+    weights = np.exp(log_density[is_kept] - highest)
+    # Their own sum is exact for large a and b; it lacks what a small one has beyond the ends.
+    is_whole = -end < low and high < end
+    total = weights.sum() if is_whole else np.exp(betaln(a, b) - highest) / step
+    return expit(logits[is_kept]), weights / total
 
 
 def expected_orders(  # noqa: PLR0913, PLR0917 - what the model needs, in the order of all functions here
