@@ -21,7 +21,7 @@ LINT_SETTINGS := $(OWN_SETTINGS) CX_WAREHOUSE_DIR=$(LINT_DIR) DBT_TARGET_PATH=$(
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
 
 .PHONY: install
 install: $(INSTALLED) ## Create .venv with the pinned versions; PYTHON=... picks the interpreter
@@ -58,6 +58,10 @@ lint: install ## Check style, types and architecture without running anything
 .PHONY: bench
 bench: install ## Measure a full build against copying its raw tables: SIZE=S|M|L (DAY=1: one more day) or ORDERS=...; RUNS=...
 	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(DAY),--day) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: bench-clv
+bench-clv: install ## Measure the fit and score of CLV, with lifetimes beside it; RUNS=...
+	python benchmarks/bench_clv.py $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: splits
 splits: install ## Compare builds of a lake that arrives in parts with builds at once; N=cases, SEED=first, KILLS=...
