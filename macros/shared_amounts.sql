@@ -17,9 +17,7 @@ gaps as (
     select
         order_id
         {%- for model in models %},
-        min_by(
-            touch_number, row(-round({{ model }}_credit, 9), touch_number)
-        ) as {{ model }}_place
+        min_by(touch_number, row(-round({{ model }}_credit, 9), touch_number)) as {{ model }}_place
         {%- for part in ['revenue', 'margin'] %},
         max(order_{{ part }}) - sum({{ model }}_rounded_{{ part }}) as {{ model }}_{{ part }}
         {%- endfor %}{% endfor %}
@@ -34,10 +32,9 @@ shared as (
     select
         rounded.*
         {%- for model in models %}{% for part in ['revenue', 'margin'] %},
-        cast(rounded.{{ model }}_rounded_{{ part }} + case
-            when rounded.touch_number = gaps.{{ model }}_place then gaps.{{ model }}_{{ part }}
-            else 0
-        end as decimal(18, 2)) as {{ model }}_{{ part }}
+        cast(rounded.{{ model }}_rounded_{{ part }}
+            + case when rounded.touch_number = gaps.{{ model }}_place then gaps.{{ model }}_{{ part }} else 0 end
+            as decimal(18, 2)) as {{ model }}_{{ part }}
         {%- endfor %}{% endfor %}
     from rounded
     left join gaps on rounded.order_id = gaps.order_id

@@ -149,6 +149,14 @@ def measure_identity_command(truth: Truth) -> None:
     print("\n".join(describe(measure_identity(settings, truth), truth)))
 
 
+@measure_app.command("reminders")
+def measure_reminders_command(truth: Truth) -> None:
+    """Say what cart reminders did, by the carts left without one at random."""
+    from cx_warehouse.measure.reminders import describe, measure_reminders
+
+    print("\n".join(describe(measure_reminders(Settings.from_environment(), truth))))
+
+
 def parse_date(text: str) -> date:
     """Read a day.
 

@@ -1,4 +1,4 @@
--- Channels of a month share what its orders brought, model by model, and each cent of spend stands with each model.
+-- Model by model the channels of a month share what its orders brought and what it cost.
 with orders as (
 
     select

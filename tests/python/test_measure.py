@@ -1,4 +1,4 @@
-"""Identity is measured as defined: on a case counted by hand, and on a simulated shop."""
+"""What is measured is as defined: on a case counted by hand, and on a simulated shop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from conftest import BuildLake, SimulatedShop
 from cx_warehouse import cli
 from cx_warehouse.measure.identity import Score, measure_identity
+from cx_warehouse.measure.reminders import measure_reminders
 from cx_warehouse.settings import DEMO_PII_KEY, CxError, Settings
 from cx_warehouse.simulate import Config, simulate
 from small_build import small_settings
@@ -174,11 +175,13 @@ def test_without_a_build_file_the_published_one_is_read(settings, truth):
     assert (after.by_kind, after.file) == (before.by_kind, settings.serve_path)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, settings: Settings, truth: Path) -> int:
+def run(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, truth: Path, what: str = "identity"
+) -> int:
     monkeypatch.setenv("CX_RAW_PATH", str(settings.raw_path))
     monkeypatch.setenv("CX_WAREHOUSE_DIR", str(settings.warehouse_dir))
     monkeypatch.setenv("CX_PII_KEY", settings.pii_key)
-    monkeypatch.setattr(sys, "argv", ["cx", "measure", "identity", "--truth", str(truth)])
+    monkeypatch.setattr(sys, "argv", ["cx", "measure", what, "--truth", str(truth)])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     return int(caught.value.code or 0)
@@ -290,3 +293,17 @@ def test_where_two_persons_were_seen_no_event_of_one_reaches_the_other(
     assert {persons for is_visitor, _, persons in given if not is_visitor} == {1}
     # what shows neither could be either's
     assert {persons for is_visitor, _, persons in given if is_visitor} == {1, 2}
+
+
+def test_reminders_did_what_the_orders_of_reminded_and_held_out_carts_say(
+    simulated: SimulatedShop, monkeypatch, capsys
+) -> None:
+    """Each planted order closes its cart; one in a store may close another's, in either group."""
+    folder = simulated.warehouse.path.parent
+    settings = Settings(simulated.lake, "parquet", folder, DEMO_PII_KEY)
+    measure = measure_reminders(settings, simulated.truth)
+    for arm in (measure.reminded, measure.held_out):
+        assert 0 <= arm.found_rate - arm.true_rate <= 3 / arm.carts
+    assert measure.reminded.carts > 5 * measure.held_out.carts > 0
+    assert run(monkeypatch, settings, simulated.truth, "reminders") == 0
+    assert f"{measure.found_effect:.4f}" in capsys.readouterr().out.splitlines()[-1]

@@ -336,6 +336,28 @@ def test_the_ad_and_the_reminder_share_what_she_bought_first(demo):
     assert len(shared) == 3 + 2 * 5
 
 
+def test_her_channels_earned_what_she_paid(demo, without_her):
+    """Under last_touch nobody else's credits depend on her."""
+    table = "(from {}.marts.agg_channel_performance where attribution_model = 'last_touch')"
+    sql = f"""
+        attach '{demo.path}' as hers (read_only);
+        attach '{without_her.path}' as others (read_only);
+        select
+            strftime(period_month, '%m'), channel_group, hers.orders - coalesce(others.orders, 0),
+            hers.revenue - coalesce(others.revenue, 0), hers.margin - coalesce(others.margin, 0)
+        from {table.format("hers")} as hers
+        left join {table.format("others")} as others using (period_month, channel_group)
+        where hers.orders is distinct from others.orders order by all
+    """
+    with duckdb.connect() as con:
+        rows = con.execute(sql).fetchall()
+    assert [row[:4] for row in rows] == [
+        ("04", "email", 1.0, Decimal("36.70")),
+        ("10", "email", 1.0, Decimal("28.92")),
+    ]
+    assert sum(row[4] for row in rows) == Decimal("26.67")
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"

@@ -50,7 +50,7 @@ sessions as (
 
 ),
 
--- on the journey an anonymous order is that of who was in its session; nobody's closes the cart that it names
+-- an anonymous order is that of who was in its session; nobody's has a cart to close
 final as (
 
     select

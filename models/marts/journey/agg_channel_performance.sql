@@ -149,18 +149,20 @@ earned as (
 
 ),
 
+-- thirds add up to one in whatever order they come
 summed as (
 
     select
         order_month,
         channel_group,
         attribution_model,
-        sum(orders) as orders,
+        round(sum(orders), 9) as orders,
         sum(revenue) as revenue,
         sum(known_margin) as known_margin,
         bool_and(is_cost_known) as is_cost_known,
-        {{ cost_known_share('sum(coalesce(known_sales, 0))', 'sum(sales)') }}
-            as cost_known_share
+        round({{ cost_known_share(
+            'sum(coalesce(known_sales, 0))', 'sum(sales)'
+        ) }}, 9) as cost_known_share
     from earned
     group by all
 

@@ -5,21 +5,22 @@
     'time_decay', 'shapley'
 ] %}
 
+-- without the name of the file: a reader may attach it under another
 with credits as (
 
-    select * from {{ ref('int_order_credits') }}
+    select * from {{ ref('int_order_credits').include(database=false) }}
 
 ),
 
 markov as (
 
-    select * from {{ ref('int_markov_credits') }}
+    select * from {{ ref('int_markov_credits').include(database=false) }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
+    select * from {{ ref('fct_orders').include(database=false) }}
 
 ),
 

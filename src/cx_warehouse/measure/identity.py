@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from cx_warehouse.quality.gates import in_use_message
+from cx_warehouse.measure.files import attach_built, built_file, open_truth
 from cx_warehouse.settings import CxError, Settings
 
 if TYPE_CHECKING:
@@ -225,61 +225,20 @@ def measure_identity(settings: Settings, truth: Path) -> IdentityMeasure:
     CxError
         If the truth or the build is absent, lacks a table, or both are not of one lake.
     """
-    file = _built_file(settings)
+    file = built_file(settings)
     with (
         TemporaryDirectory(prefix=".measure-", dir=settings.warehouse_dir) as spill,
         duckdb.connect(config={"temp_directory": spill}) as connection,
     ):
         connection.execute("set timezone = 'UTC'")
-        _open_truth(connection, truth)
-        _attach(connection, settings, file)
+        open_truth(connection, truth, TRUTH_TABLES)
+        attach_built(connection, settings, file, MARTS)
         connection.execute(DEVICE_EVENTS)
         connection.execute(OWNERS, {"key": settings.pii_key})
         connection.execute(JUDGED)
         measure = _summarise(connection, file)
         _check_same_lake(connection, measure, truth)
     return measure
-
-
-def _built_file(settings: Settings) -> Path:
-    for path in (settings.build_path, settings.serve_path):
-        if path.exists():
-            return path
-    message = f"{settings.build_path} does not exist; run `cx build` or `dbt build` first"
-    raise CxError(message)
-
-
-def _open_truth(connection: duckdb.DuckDBPyConnection, truth: Path) -> None:
-    """Make a view of each table of the truth."""
-    for table in TRUTH_TABLES:
-        path = truth / f"{table}.parquet"
-        if not path.is_file():
-            message = (
-                f"--truth: {path} does not exist; name the folder truth that `cx simulate` of this"
-                " version wrote beside the lake"
-            )
-            raise CxError(message)
-        try:
-            connection.from_parquet(str(path)).create_view(f"truth_{table}")
-        except duckdb.Error as error:
-            message = f"--truth: cannot read {path}: {str(error).splitlines()[0]}"
-            raise CxError(message) from error
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, file: Path) -> None:
-    """Attach what was built, and look whether all that is needed is there."""
-    quoted = str(file).replace("'", "''")
-    try:
-        connection.execute(f"attach '{quoted}' as built (read_only)")
-    except duckdb.Error as error:
-        raise CxError(in_use_message(settings, error)) from error
-    found = connection.execute(
-        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'built'"
-    ).fetchall()
-    missing = [name for name in MARTS if (name,) not in found]
-    if missing:
-        message = f"{file} lacks {', '.join(missing)}; run `cx build` or `dbt build`"
-        raise CxError(message)
 
 
 def _summarise(connection: duckdb.DuckDBPyConnection, file: Path) -> IdentityMeasure:
