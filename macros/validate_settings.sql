@@ -7,7 +7,7 @@
     {% endfor %}
     {% for name, low, high in setting_limits() %}
         {% set value = var(name) %}
-        {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds'] or name.startswith('identity_max') %}
+        {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers'] or name.startswith('identity_max') %}
         {% if value is not number or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
             {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
@@ -16,6 +16,11 @@
     {% endfor %}
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
         {% do mistakes.append([name, 'must be a list']) %}
+    {% endfor %}
+    {% for name, words in {
+        'clv_model': ['mbg_nbd', 'bg_nbd'], 'clv_group_by': ['all', 'is_promo_acquired', 'acquisition_channel'],
+    }.items() if var(name) not in words %}
+        {% do mistakes.append([name, 'must be one of ' ~ words | join(', ')]) %}
     {% endfor %}
     {% if var('session_splits_at_midnight') is not boolean %}
         {{ stop_setting('session_splits_at_midnight', 'must be true or false') }}
@@ -54,6 +59,8 @@
         ('cart_abandon_hours', 0, none), ('cart_recovery_days', 0, none), ('cart_silence_days', 0, none),
         ('post_purchase_days', 0, none), ('attribution_lookback_days', 0, none), ('markov_min_conversions', 0, none),
         ('time_decay_half_life_days', 1, none), ('position_based_end_share', 0, 0.5),
+        ('clv_horizon_months', 1, none), ('clv_monthly_discount_rate', 0, 1), ('clv_group_min_customers', 1, none),
+        ('clv_shrinkage_orders', 0.01, none),
     ]) }}
 {% endmacro %}
 
@@ -68,6 +75,7 @@
         'late_arrival_days', 'identity_lookback_days', 'identity_lookahead_days', 'acquisition_lookback_days',
         'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
         'attribution_lookback_days', 'markov_min_conversions', 'time_decay_half_life_days',
-        'position_based_end_share',
+        'position_based_end_share', 'clv_model', 'clv_horizon_months', 'clv_monthly_discount_rate', 'clv_group_by',
+        'clv_group_min_customers', 'clv_shrinkage_orders',
     ]) }}
 {% endmacro %}

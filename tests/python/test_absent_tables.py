@@ -76,6 +76,12 @@ FUNNEL = "rows entered entered_mature reached reached_mature reached_open conver
 FUNNEL += " conversion_rate_mature rate_of_previous_step median_hours_from_previous"
 ENTRIES = "rows furthest_step " + " ".join(f"step_{n}_at step_{n}_open_at" for n in range(2, 5))
 REMOVAL = "rows removal_effect share journeys conversions first_month_read"
+VALUES = "predicted_clv predicted_clv_signed historic_clv clv_decile"
+CLV = f"rows frequency recency_days age_days monetary_value probability_alive {VALUES}"
+CLV += " expected_orders_90d expected_orders_365d expected_order_value is_identified"
+FITS = "log_likelihood customer_count is_dropout_identified " + " ".join(
+    f"{name} {name}_standard_error" for name in ("r", "alpha", "a", "b", "p", "q", "v")
+)
 CREDITS = "rows credit attributed_revenue attributed_margin"
 CHANNELS = "rows orders revenue margin cost_known_share cost_per_order return_on_ad_spend"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
@@ -90,6 +96,8 @@ WITHOUT = {
         " fct_cohorts.cumulative_margin_per_customer",
         changed={
             "fct_orders": "cost_quality",
+            "fct_clv": f"model_run_id expected_order_value is_identified {VALUES}",
+            "fct_clv_models": "rows value_basis",
             "fct_attribution": "attributed_margin",
             "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": "cost_quality",
@@ -113,6 +121,8 @@ WITHOUT = {
             "fct_carts": CARTS,
             "fct_touchpoints": "person_id journey_stage",
             "fct_channel_removal_effects": REMOVAL,
+            "fct_clv": CLV,
+            "fct_clv_models": FITS,
             "fct_attribution": CREDITS,
             "agg_channel_performance": CHANNELS,
             "fct_support_tickets": "person_id is_repeat_contact",
@@ -129,6 +139,7 @@ WITHOUT = {
         changed={
             "fct_order_items": COSTS,
             "fct_orders": COSTS,
+            "fct_clv": f"expected_order_value {VALUES}",
             "fct_attribution": "attributed_margin",
             "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": COSTS,
@@ -145,6 +156,7 @@ WITHOUT = {
             "fct_order_items": "net_revenue cost_of_goods contribution_margin",
             "fct_sales_movements": "rows net_revenue cost_of_goods contribution_margin",
             "fct_sessions": "net_revenue",
+            "fct_clv": VALUES,
             "fct_attribution": "attributed_revenue attributed_margin",
             "agg_channel_performance": "revenue margin return_on_ad_spend",
             "dim_persons": "net_revenue contribution_margin",

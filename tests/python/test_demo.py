@@ -73,6 +73,13 @@ INTERFACE = {
     " attributed_margin",
     "agg_channel_performance": "period_month channel_group attribution_model spend orders revenue"
     " margin cost_known_share cost_per_order return_on_ad_spend",
+    "fct_clv": "person_id frequency recency_days age_days monetary_value probability_alive"
+    " expected_orders_90d expected_orders_365d expected_order_value predicted_clv"
+    " predicted_clv_signed historic_clv clv_decile model_run_id is_identified",
+    "fct_clv_models": "model_run_id model segment_name segment_value r r_standard_error alpha"
+    " alpha_standard_error a a_standard_error b b_standard_error p p_standard_error q"
+    " q_standard_error v v_standard_error log_likelihood customer_count calibration_end"
+    " time_unit value_basis is_dropout_identified",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
     " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
     " device_type channel_group",

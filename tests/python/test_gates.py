@@ -244,6 +244,12 @@ BROKEN_RULES = {
             "attributed_revenue = attributed_revenue + 0.01",
         ),
     },
+    "marts.fct_clv": {
+        "predicted_clv_is_the_signed_one_or_0": (
+            "predicted_clv_signed = 3",
+            "predicted_clv = -1, predicted_clv_signed = -1",
+        ),
+    },
     "marts.agg_channel_performance": {
         "channels_share_the_revenue_of_orders": ("revenue = revenue + 0.01",),
     },

@@ -24,7 +24,7 @@ HER_ORDERS = "order_id in ('o-mia-1', 'o-mia-2')"
 PHONE, TABLET = "d-mia-phone", "d-mia-tablet"
 AGGREGATES = (
     *("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects"),
-    "agg_channel_performance",
+    *("agg_channel_performance", "fct_clv_models"),
 )
 HER_SEGMENTS = {
     "all": "all",
@@ -356,6 +356,20 @@ def test_her_channels_earned_what_she_paid(demo, without_her):
         ("10", "email", 1.0, Decimal("28.92")),
     ]
     assert sum(row[4] for row in rows) == Decimal("26.67")
+
+
+def test_she_is_expected_to_come_back_and_everybody_else_hardly_otherwise(demo, without_her):
+    """Two orders, the second half a year later: one customer of 1,400 moves no parameter by 2 %."""
+    [(frequency, recency, historic, predicted, alive)] = demo.query(
+        "select frequency, recency_days, historic_clv, predicted_clv, probability_alive"
+        f" from marts.fct_clv where {HERS}"
+    )
+    assert (frequency, recency, historic) == (1, 182, Decimal("26.67"))
+    assert 0.5 < alive < 1
+    assert predicted > 0
+    fits = "select r, alpha, p, q from marts.fct_clv_models"
+    [hers], [others] = demo.query(fits), without_her.query(fits)
+    assert hers == pytest.approx(others, rel=0.02)
 
 
 def test_the_ad_was_paid_for(demo):

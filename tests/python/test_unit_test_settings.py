@@ -16,6 +16,12 @@ ELSEWHERE = {
     "latest_plausible_at",
     "marketing_parameters",
     "quarantine_share_max",
+    # the models' own, in Python
+    "clv_model",
+    "clv_horizon_months",
+    "clv_monthly_discount_rate",
+    "clv_group_min_customers",
+    "clv_shrinkage_orders",
 }
 # Settings of one model alone: the others need not state them.
 READ_BY = {
@@ -23,6 +29,7 @@ READ_BY = {
     "nps_answer_window_days": "fct_nps_responses",
     "time_decay_half_life_days": "int_order_credits",
     "position_based_end_share": "int_order_credits",
+    "clv_group_by": "int_clv_customers",
 }
 UNIT_TESTS = [
     test

@@ -89,6 +89,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_nps_responses": ("survey_id",),
     "marts.agg_nps": ("period_month", "segment_name", "segment_value"),
     "marts.fct_cohorts": ("cohort_month", "segment_name", "segment_value", "period_number"),
+    "marts.fct_clv": ("person_id",),
+    "marts.fct_clv_models": ("model_run_id",),
     "quality.dq_row_counts": ("source_name", "table_name"),
     "quality.dq_quarantined_rows": ("quarantine_id",),
     "quality.dq_schema_drift": (
@@ -434,6 +436,22 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         *not_negative("period_number", "active_customers", "orders"),
         segments_rule(),
+    ),
+    "marts.fct_clv": (
+        *given("predicted_clv", "predicted_clv_signed", "clv_decile", "is_identified"),
+        *between_0_and_1("probability_alive"),
+        *not_negative("expected_orders_90d", "expected_orders_365d", "expected_order_value"),
+        RowRule(
+            "predicted_clv_is_the_signed_one_or_0",
+            ("predicted_clv", "predicted_clv_signed"),
+            "predicted_clv <> greatest(predicted_clv_signed, 0)",
+        ),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_clv"),
+        exists("model_run_id", "marts.fct_clv_models", "model_run_id", "marts.fct_clv"),
+    ),
+    "marts.fct_clv_models": (
+        *given("model", "value_basis", "calibration_end"),
+        *not_negative("r", "alpha", "a", "b", "p", "q", "v"),
     ),
     "quality.dq_row_counts": (
         RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),

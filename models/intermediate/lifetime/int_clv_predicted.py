@@ -1,0 +1,13 @@
+from cx_warehouse.clv.warehouse import options_of, predict
+
+
+def model(dbt, session):
+    options = options_of(
+        model=dbt.config.meta_get("model"),
+        horizon_months=dbt.config.meta_get("horizon_months"),
+        monthly_discount_rate=dbt.config.meta_get("monthly_discount_rate"),
+        group_min_customers=dbt.config.meta_get("group_min_customers"),
+        shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
+    )
+    people, fits = predict(dbt.ref("int_clv_customers").to_arrow_table(), options)
+    return session.sql("select * exclude (fit) from people inner join fits using (fit)")

@@ -1,0 +1,133 @@
+"""CLV of the warehouse's customers: from one table of them to two of what is predicted."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from cx_warehouse.clv.score import Customers, GroupFit, Options, score
+
+PARAMETERS: Final = ("r", "alpha", "a", "b", "p", "q", "v")
+ESTIMATES: Final = tuple(name for each in PARAMETERS for name in (each, f"{each}_standard_error"))
+PREDICTED: Final = (
+    "probability_alive",
+    "expected_orders_90d",
+    "expected_orders_365d",
+    "expected_order_value",
+    "predicted_clv_signed",
+    "predicted_clv",
+)
+FITS: Final = pa.schema(
+    [
+        pa.field("fit", pa.int32()),
+        pa.field("model_run_id", pa.string()),
+        *(pa.field(name, pa.string()) for name in ("model", "segment_name", "segment_value")),
+        *(pa.field(name, pa.float64()) for name in (*ESTIMATES, "log_likelihood")),
+        pa.field("customer_count", pa.int64()),
+        pa.field("is_dropout_identified", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the models stands for, beside its customers.
+
+    Attributes
+    ----------
+    options
+        How to predict.
+    segment_name
+        By what customers are fitted apart; `all` if not at all.
+    calibration_end, value_basis
+        Date of the newest data and what is valued, which name the run.
+    """
+
+    options: Options
+    segment_name: str = "all"
+    calibration_end: str = ""
+    value_basis: str = "margin"
+
+    def identifier(self, segment: tuple[str, str]) -> str:
+        """Return a name for the fit of a segment: the same for the same data and settings."""
+        settings = "|".join(f"{name}={value}" for name, value in asdict(self.options).items())
+        text = "|".join((self.calibration_end, self.value_basis, *segment, settings))
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def options_of(
+    *,
+    model: str,
+    horizon_months: str,
+    monthly_discount_rate: str,
+    group_min_customers: str,
+    shrinkage_orders: str,
+) -> Options:
+    """Return the options that vars of the project give, as texts."""
+    return Options(
+        model="bg_nbd" if model == "bg_nbd" else "mbg_nbd",
+        horizon_months=int(horizon_months),
+        monthly_discount_rate=float(monthly_discount_rate),
+        group_min_customers=int(group_min_customers),
+        shrinkage_orders=float(shrinkage_orders),
+    )
+
+
+def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
+    """Fit and score the customers.
+
+    Parameters
+    ----------
+    customers
+        One row per person: person_id, frequency, recency_days, age_days, monetary_value, margin,
+        net_sales, orders (as in `Customers`), segment_name and segment_value, and, the same in all
+        rows, as_of_date and value_basis.
+    options
+        How to predict.
+
+    Returns
+    -------
+    tuple of pyarrow.Table
+        Per person, in the order of person_id: person_id, the columns of `PREDICTED`, is_identified
+        and fit; and the fits, columns as in `FITS`. Both are empty without customers.
+    """
+    customers = customers.sort_by("person_id")
+    run = Run(options)
+    if customers.num_rows:
+        first = customers.slice(0, 1).to_pylist()[0]
+        run = Run(options, first["segment_name"], str(first["as_of_date"]), first["value_basis"])
+    numbers = {
+        name: customers[name].to_numpy().astype(np.float64)
+        for name in (
+            *("frequency", "recency_days", "age_days", "monetary_value"),
+            *("margin", "net_sales", "orders"),
+        )
+    }
+    segments = customers["segment_value"].to_numpy(zero_copy_only=False).astype(str)
+    scores = score(
+        Customers(**numbers, group=None if run.segment_name == "all" else segments), options
+    )
+    columns = {name: pa.array(getattr(scores, name)) for name in (*PREDICTED, "is_identified")}
+    columns["fit"] = pa.array(scores.fit)
+    people = pa.table({"person_id": customers["person_id"], **columns})
+    rows = [_row(place, fit, run) for place, fit in enumerate(scores.fits)]
+    return people, pa.Table.from_pylist(rows, schema=FITS)
+
+
+def _row(place: int, fit: GroupFit, run: Run) -> dict[str, object]:
+    segment = ("all", "all") if fit.group is None else (run.segment_name, str(fit.group))
+    return {
+        "fit": place,
+        "model_run_id": run.identifier(segment),
+        "model": fit.model,
+        "segment_name": segment[0],
+        "segment_value": segment[1],
+        **fit.parameters,
+        "log_likelihood": fit.log_likelihood,
+        "customer_count": fit.customer_count,
+        "is_dropout_identified": fit.is_dropout_identified,
+    }

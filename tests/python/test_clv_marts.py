@@ -1,0 +1,79 @@
+"""CLV through the warehouse: published parameters of CDNOW, groups, and shops of hardly anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clv_data import cdnow_orders
+from conftest import BuildLake, order, write_lake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MARTS = ("--select", "+fct_clv", "+fct_clv_models")
+
+
+def clv(build_lake: BuildLake, tmp_path: Path, orders: list[dict[str, Any]], **variables: Any):
+    """Build the marts of CLV alone."""
+    lake = write_lake(tmp_path / "lake", {"storefront/orders": orders})
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    build_lake(lake, command="seed", folder=folder, vars=variables)
+    return build_lake(lake, command="run", flags=MARTS, folder=folder, vars=variables)
+
+
+def test_cdnow_has_the_published_parameters_in_days(tmp_path: Path, build_lake: BuildLake) -> None:
+    """Fader, Hardie and Lee (2005), alpha in days: .01 of it is their rounding."""
+    built = clv(build_lake, tmp_path, cdnow_orders(), as_of="1997-09-30", clv_model="bg_nbd")
+    [(*found, customers, unit, basis)] = built.query(
+        "select r, alpha, a, b, log_likelihood, customer_count, time_unit, value_basis"
+        " from marts.fct_clv_models"
+    )
+    assert found == pytest.approx([0.243, 30.895, 0.793, 2.426, -14363.53], rel=2e-3)
+    assert found[-1] == pytest.approx(-14363.53, abs=0.01)
+    assert (customers, unit, basis) == (2357, "day", "net_sales")
+    [(people, least, most, deciles)] = built.query(
+        "select count(*), min(probability_alive), max(probability_alive),"
+        " count(distinct clv_decile) from marts.fct_clv"
+    )
+    assert people == 2357
+    assert 0 < least < most == 1
+    assert deciles >= 5
+
+
+def test_groups_are_fitted_apart_and_small_ones_by_the_fit_of_all(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    half = [row | {"sales_channel": "phone"} for row in cdnow_orders()[:3000]]
+    orders = half + cdnow_orders()[3000:]
+    built = clv(
+        build_lake,
+        tmp_path,
+        orders,
+        as_of="1997-09-30",
+        clv_group_by="acquisition_channel",
+        clv_group_min_customers=1000,
+    )
+    fits = built.query(
+        "select segment_name, segment_value, customer_count from marts.fct_clv_models"
+    )
+    by_value = {value: count for _, value, count in fits}
+    assert set(by_value) <= {"all", "phone", "unknown"}
+    assert by_value["phone"] > 1000
+    assert by_value.get("all", 2357) == 2357
+    assert built.query("select count(*) from marts.fct_clv") == [(2357,)]
+
+
+@pytest.mark.parametrize("customers", [0, 1, 3])
+def test_a_shop_of_hardly_anybody_has_rows_and_no_nonsense(
+    tmp_path: Path, build_lake: BuildLake, customers: int
+) -> None:
+    orders = [order(f"o-{n}", customer_id=n) for n in range(customers)] or [order("anonymous")]
+    built = clv(build_lake, tmp_path, orders)
+    assert built.query(
+        "select count(*), count(*) filter (where is_identified), count(distinct model_run_id)"
+        " from marts.fct_clv"
+    ) == [(customers, 0, min(customers, 1))]
+    assert built.query("select count(*) from marts.fct_clv_models") == [(min(customers, 1),)]
