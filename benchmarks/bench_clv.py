@@ -120,8 +120,8 @@ def measure_apart(package: str, count: int) -> dict[str, Any]:
 def main() -> None:
     """Measure each size in turn, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--beside", type=int, default=100_000, help="customers for lifetimes")
+    parser.add_argument("--customers", type=int, nargs="+", default=[10_000_000])
+    parser.add_argument("--beside", type=int, default=1_000_000, help="customers for lifetimes")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=["cx", "lifetimes"], help=argparse.SUPPRESS)
     options = parser.parse_args()

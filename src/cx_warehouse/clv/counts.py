@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from scipy.special import betaln, digamma, expit, gammaln, log_expit
 
-from cx_warehouse.clv.likelihood import Maximum, checked, distinct, maximise
+from cx_warehouse.clv.likelihood import ROWS_AT_ONCE, Maximum, checked, distinct, maximise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ CHANCES_AT_FIRST: Final = {"bg_nbd": 0, "mbg_nbd": 1}
 START: Final = (1.0, 0.25, 1.0, 2.0)
 # The 95 % point of chi-square with one degree of freedom.
 LIKELIHOOD_RATIO_MIN: Final = 3.84
-ROWS_AT_ONCE: Final = 2**14
 PRECISION: Final = 20.0  # exp(-20) = 2e-9
 
 
@@ -380,10 +379,12 @@ def _mean_purchases(
     never, always = exponent * times, -np.expm1(-exponent * np.log1p(times))
     missing = staying - weights @ (1 - p), (1 - staying) - weights @ p
     mean: Floats = missing[0] * never + missing[1] * always
-    for start in range(0, len(times), ROWS_AT_ONCE // 8):
-        part = slice(start, start + ROWS_AT_ONCE // 8)
+    count = ROWS_AT_ONCE // 4
+    for start in range(0, len(times), count):
+        part = slice(start, start + count)
         inner = np.log1p(times[part, np.newaxis] * p)
-        mean[part] -= np.expm1(np.multiply(inner, -exponent, out=inner), out=inner) @ (weights / p)
+        lost = np.expm1(np.multiply(inner, -exponent, out=inner), out=inner)
+        mean[part] -= np.einsum("ij,j", lost, weights / p)
     return np.maximum(mean, 0)
 
 

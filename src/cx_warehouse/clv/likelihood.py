@@ -24,6 +24,9 @@ ARRIVED: Final = 1e-5
 FLAT: Final = 1e-8
 STEP: Final = 1e-4
 LARGEST_TABLE: Final = 2**24
+# Parts of arrays that fit a processor's cache, and for which BLAS starts no threads: these cost
+# more than they give, and add up in an order that depends on their number.
+ROWS_AT_ONCE: Final = 2**13
 
 
 @dataclass(frozen=True)

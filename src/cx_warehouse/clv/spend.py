@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from cx_warehouse.clv.likelihood import checked, distinct, maximise
+from cx_warehouse.clv.likelihood import ROWS_AT_ONCE, checked, distinct, maximise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # p, q, v (over the mean).
 START: Final = (2.0, 3.0, 1.0)
-ROWS_AT_ONCE: Final = 2**14
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Likelihood:
             run.sort()
         self.days = np.repeat(self.frequencies, self.persons.astype(np.int64))
         log_total = np.log(self.total)
-        self.weighted_logs = float(self.days @ log_total)
+        self.weighted_logs = float((self.days * log_total).sum())
         self.log_means = float((log_total - np.log(self.days)).sum())
 
     def __call__(self, logarithms: Floats) -> tuple[float, Floats]:
