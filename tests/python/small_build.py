@@ -141,8 +141,8 @@ select 'm-1' as model_run_id, 'mbg_nbd' as model, 'margin' as value_basis,
     date '2024-01-31' as calibration_end, 1.5 as r, 1.5 as alpha, 1.5 as a, 1.5 as b,
     1.5 as p, 1.5 as q, 1.5 as v;
 create table marts.fct_clv as
-select person_id, 0.5 as probability_alive, 0.1 as expected_orders_90d,
-    0.3 as expected_orders_365d, 9.5 :: decimal(18, 2) as expected_order_value,
+select person_id, 0.5 :: double as probability_alive, 0.1 :: double as expected_orders_90d,
+    0.3 :: double as expected_orders_365d, 9.5 :: decimal(18, 2) as expected_order_value,
     2 :: decimal(18, 2) as predicted_clv, 2 :: decimal(18, 2) as predicted_clv_signed,
     1 as clv_decile, 'm-1' as model_run_id, true as is_identified
 from marts.dim_persons;

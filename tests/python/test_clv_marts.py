@@ -46,24 +46,32 @@ def test_cdnow_has_the_published_parameters_in_days(tmp_path: Path, build_lake: 
 def test_groups_are_fitted_apart_and_small_ones_by_the_fit_of_all(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:
-    half = [row | {"sales_channel": "phone"} for row in cdnow_orders()[:3000]]
-    orders = half + cdnow_orders()[3000:]
+    orders = [
+        row
+        | {
+            "item_total": f"{2 * float(row['order_total']):.2f}",
+            "discount_total": row["order_total"],
+        }
+        for row in cdnow_orders()[:4000]
+    ]
     built = clv(
         build_lake,
         tmp_path,
-        orders,
+        orders + cdnow_orders()[4000:],
         as_of="1997-09-30",
-        clv_group_by="acquisition_channel",
+        clv_group_by="is_promo_acquired",
         clv_group_min_customers=1000,
     )
     fits = built.query(
-        "select segment_name, segment_value, customer_count from marts.fct_clv_models"
+        "select segment_name, segment_value, customer_count, count(*)"
+        " from marts.fct_clv_models inner join marts.fct_clv using (model_run_id)"
+        " group by all order by all"
     )
-    by_value = {value: count for _, value, count in fits}
-    assert set(by_value) <= {"all", "phone", "unknown"}
-    assert by_value["phone"] > 1000
-    assert by_value.get("all", 2357) == 2357
-    assert built.query("select count(*) from marts.fct_clv") == [(2357,)]
+    everybody, promoted = fits
+    assert everybody[:3] == ("all", "all", 2357)
+    assert promoted[:2] == ("is_promo_acquired", "true")
+    assert promoted[2] == promoted[3] > 1000
+    assert everybody[3] == 2357 - promoted[3]
 
 
 @pytest.mark.parametrize("customers", [0, 1, 3])

@@ -603,7 +603,8 @@ def test_her_rows_change_nobody_elses(demo, without_her):
         for (mart,) in demo.query(
             "select table_name from duckdb_tables() where schema_name='marts'"
         ):
-            if mart not in AGGREGATES:
+            # her purchases move the fit that predicts everybody
+            if mart not in {*AGGREGATES, "fct_clv"}:
                 gone = f"from others.marts.{mart} except all from hers.marts.{mart}"
                 assert not con.execute(gone).fetchall(), mart
 
