@@ -3,8 +3,7 @@
 {% macro shared_amounts(credited, models) %}
 rounded as (
 
-    select
-        {{ credited }}.*
+    select {{ credited }}.*
         {%- for model in models %}{% for part in ['revenue', 'margin'] %},
         {{ to_cents(model ~ '_credit * order_' ~ part) }} as {{ model }}_rounded_{{ part }}
         {%- endfor %}{% endfor %}
@@ -29,8 +28,7 @@ gaps as (
 
 shared as (
 
-    select
-        rounded.*
+    select rounded.*
         {%- for model in models %}{% for part in ['revenue', 'margin'] %},
         cast(rounded.{{ model }}_rounded_{{ part }}
             + case when rounded.touch_number = gaps.{{ model }}_place then gaps.{{ model }}_{{ part }} else 0 end

@@ -1,4 +1,4 @@
--- Model by model the channels of a month share what its orders brought and what it cost.
+-- Model by model the channels of a month share what its orders brought and cost.
 with orders as (
 
     select

@@ -21,9 +21,10 @@ costs as (
 
 ),
 
-acquisitions as (
+segments as (
 
-    select * from {{ ref('int_person_acquisitions') }}
+    select * from {{ ref('int_cohort_members') }}
+    where segment_name = '{{ var('clv_group_by') }}'
 
 ),
 
@@ -126,15 +127,12 @@ final as (
             when persons.costed_orders = persons.orders then persons.margin
         end as historic_value,
         settings.as_of_date,
-        '{{ var('clv_group_by') }}' as segment_name,
-        {% if var('clv_group_by') == 'all' -%} 'all'
-        {%- else -%}
-        coalesce(cast(acquisitions.{{ var('clv_group_by') }} as varchar), 'unknown')
-        {%- endif %} as segment_value
+        segments.segment_name,
+        segments.segment_value
     from persons
     cross join basis
     cross join settings
-    left join acquisitions on persons.person_id = acquisitions.person_id
+    inner join segments on persons.person_id = segments.person_id
 
 )
 
