@@ -22,6 +22,10 @@
     }.items() if var(name) not in words %}
         {% do mistakes.append([name, 'must be one of ' ~ words | join(', ')]) %}
     {% endfor %}
+    {% set cutoffs = var('clv_backtest_days') %}
+    {% if cutoffs is string or cutoffs is not iterable or cutoffs | select('integer') | select('gt', 0) | unique | list != cutoffs | list %}
+        {% do mistakes.append(['clv_backtest_days', 'must be a list of different whole numbers from 1 on']) %}
+    {% endif %}
     {% if var('session_splits_at_midnight') is not boolean %}
         {{ stop_setting('session_splits_at_midnight', 'must be true or false') }}
     {% endif %}
@@ -76,6 +80,6 @@
         'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
         'attribution_lookback_days', 'markov_min_conversions', 'time_decay_half_life_days',
         'position_based_end_share', 'clv_model', 'clv_horizon_months', 'clv_monthly_discount_rate', 'clv_group_by',
-        'clv_group_min_customers', 'clv_shrinkage_orders',
+        'clv_group_min_customers', 'clv_shrinkage_orders', 'clv_backtest_days',
     ]) }}
 {% endmacro %}

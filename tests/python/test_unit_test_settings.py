@@ -30,6 +30,7 @@ READ_BY = {
     "time_decay_half_life_days": "int_order_credits",
     "position_based_end_share": "int_order_credits",
     "clv_group_by": "int_clv_customers",
+    "clv_backtest_days": "int_clv_days",
 }
 UNIT_TESTS = [
     test

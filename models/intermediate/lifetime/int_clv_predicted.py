@@ -9,5 +9,6 @@ def model(dbt, session):
         group_min_customers=dbt.config.meta_get("group_min_customers"),
         shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
     )
-    people, fits = predict(dbt.ref("int_clv_customers").to_arrow_table(), options)
+    customers = dbt.ref("int_clv_customers").filter("holdout_days = 0")
+    people, fits = predict(customers.to_arrow_table(), options)
     return session.sql("select * exclude (fit) from people inner join fits using (fit)")

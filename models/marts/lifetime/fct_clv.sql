@@ -1,6 +1,7 @@
 with customers as (
 
     select * from {{ ref('int_clv_customers') }}
+    where holdout_days = 0
 
 ),
 

@@ -9,9 +9,10 @@ with predicted as (
 customers as (
 
     select
-        max(as_of_date) as as_of_date,
+        max(cutoff_date) as as_of_date,
         max(value_basis) as value_basis
     from {{ ref('int_clv_customers') }}
+    where holdout_days = 0
 
 ),
 

@@ -69,13 +69,15 @@ class Options:
     model
         `mbg_nbd` or `bg_nbd`.
     horizon_months
-        Months of 365 / 12 days that are summed, 1 or more.
+        Months that are summed, 1 or more.
     monthly_discount_rate
         More than -1.
     group_min_customers
         A group with fewer customers is scored by the fit of all.
     shrinkage_orders
         More than 0: orders of the segment's mean that are added to a person's own.
+    days_per_month
+        Length of a month, more than 0.
     """
 
     model: Model = "mbg_nbd"
@@ -83,6 +85,7 @@ class Options:
     monthly_discount_rate: float = 0.01
     group_min_customers: int = 1000
     shrinkage_orders: float = 5.0
+    days_per_month: float = DAYS_PER_MONTH
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -96,8 +99,12 @@ class Options:
             self.horizon_months < 1
             or not self.monthly_discount_rate > -1
             or not self.shrinkage_orders > 0
+            or not self.days_per_month > 0
         ):
-            message = f"horizon_months >= 1, discount rate > -1, shrinkage_orders > 0, not {self}"
+            message = (
+                "horizon_months >= 1, discount rate > -1, shrinkage_orders > 0,"
+                f" days_per_month > 0, not {self}"
+            )
             raise ValueError(message)
 
 
@@ -147,6 +154,8 @@ class Scores:
         Chance that the customer will order again at all.
     expected_orders_90d, expected_orders_365d
         Days with orders within 90 and 365 days from now.
+    discounted_orders
+        The same within the horizon, each discounted as its value is.
     expected_order_value
         Net sales of such a day.
     predicted_clv_signed, predicted_clv
@@ -162,6 +171,7 @@ class Scores:
     probability_alive: Floats
     expected_orders_90d: Floats
     expected_orders_365d: Floats
+    discounted_orders: Floats
     expected_order_value: Floats
     predicted_clv_signed: Floats
     predicted_clv: Floats
@@ -228,6 +238,7 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
         probability_alive=np.empty(count),
         expected_orders_90d=np.empty(count),
         expected_orders_365d=np.empty(count),
+        discounted_orders=np.empty(count),
         expected_order_value=np.empty(count),
         predicted_clv_signed=np.empty(count),
         predicted_clv=np.empty(count),
@@ -321,6 +332,7 @@ def _predict(
         scores.probability_alive[part] = alive
         scores.expected_orders_90d[part] = alive * orders[0]
         scores.expected_orders_365d[part] = alive * orders[1]
+        scores.discounted_orders[part] = alive * orders[2]
         scores.expected_order_value[part] = value
         scores.predicted_clv_signed[part] = alive * orders[2] * value * rate
 
@@ -337,7 +349,7 @@ def _orders_if_alive(kinds: Kinds, fitted: _Fitted, options: Options) -> Floats:
         fitted.counts.parameters,
         kinds.frequency,
         kinds.age,
-        np.array([*SHOWN_DAYS, *(months * DAYS_PER_MONTH)]),
+        np.array([*SHOWN_DAYS, *(months * options.days_per_month)]),
         options.model,
     )
     shown = len(SHOWN_DAYS)

@@ -1,15 +1,16 @@
-"""CLV of the warehouse's customers: from one table of them to two of what is predicted."""
+"""CLV of the warehouse's customers: from tables of them to tables of what is predicted."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cx_warehouse.clv.score import Customers, GroupFit, Options, score
+from cx_warehouse.clv.score import Customers, GroupFit, Options, Scores, score
 
 PARAMETERS: Final = ("r", "alpha", "a", "b", "p", "q", "v")
 ESTIMATES: Final = tuple(name for each in PARAMETERS for name in (each, f"{each}_standard_error"))
@@ -29,6 +30,15 @@ FITS: Final = pa.schema(
         *(pa.field(name, pa.float64()) for name in (*ESTIMATES, "log_likelihood")),
         pa.field("customer_count", pa.int64()),
         pa.field("is_dropout_identified", pa.bool_()),
+    ]
+)
+BACKTESTED: Final = pa.schema(
+    [
+        pa.field("cutoff_date", pa.date32()),
+        pa.field("person_id", pa.string()),
+        pa.field("expected_orders", pa.float64()),
+        pa.field("expected_value", pa.float64()),
+        pa.field("is_identified", pa.bool_()),
     ]
 )
 
@@ -84,8 +94,8 @@ def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
     ----------
     customers
         One row per person: person_id, frequency, recency_days, age_days, monetary_value, margin,
-        net_sales, orders (as in `Customers`), segment_name and segment_value, and, the same in all
-        rows, as_of_date and value_basis.
+        net_sales, orders (as in `Customers`), segment_value, and, the same in all rows,
+        segment_name, cutoff_date (now) and value_basis.
     options
         How to predict.
 
@@ -99,7 +109,51 @@ def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
     run = Run(options)
     if customers.num_rows:
         first = customers.slice(0, 1).to_pylist()[0]
-        run = Run(options, first["segment_name"], str(first["as_of_date"]), first["value_basis"])
+        run = Run(options, first["segment_name"], str(first["cutoff_date"]), first["value_basis"])
+    scores = _scores(customers, options)
+    columns = {name: pa.array(getattr(scores, name)) for name in (*PREDICTED, "is_identified")}
+    columns["fit"] = pa.array(scores.fit)
+    people = pa.table({"person_id": customers["person_id"], **columns})
+    rows = [_row(place, fit, run) for place, fit in enumerate(scores.fits)]
+    return people, pa.Table.from_pylist(rows, schema=FITS)
+
+
+def backtest(customers: pa.Table, options: Options) -> pa.Table:
+    """Fit anew at each cut-off and predict what followed it.
+
+    Parameters
+    ----------
+    customers
+        As in `predict`, for several values of cutoff_date, with holdout_days, the days from
+        cutoff_date to now.
+    options
+        How to predict; its horizon and discount rate do not matter.
+
+    Returns
+    -------
+    pyarrow.Table
+        Per cut-off and person, in their order, columns as in `BACKTESTED`: days with orders
+        expected within holdout_days, and their value, undiscounted.
+    """
+    parts = [BACKTESTED.empty_table()]
+    for cutoff in sorted(pc.unique(customers["cutoff_date"]).to_pylist()):
+        some = customers.filter(pc.equal(customers["cutoff_date"], cutoff)).sort_by("person_id")
+        days = float(some["holdout_days"][0].as_py())
+        scores = _scores(
+            some, replace(options, horizon_months=1, monthly_discount_rate=0.0, days_per_month=days)
+        )
+        columns = [
+            some["cutoff_date"],
+            some["person_id"],
+            scores.discounted_orders,
+            scores.predicted_clv_signed,
+            scores.is_identified,
+        ]
+        parts.append(pa.table(columns, names=BACKTESTED.names).cast(BACKTESTED))
+    return pa.concat_tables(parts)
+
+
+def _scores(customers: pa.Table, options: Options) -> Scores:
     numbers = {
         name: customers[name].to_numpy().astype(np.float64)
         for name in (
@@ -107,15 +161,9 @@ def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
             *("margin", "net_sales", "orders"),
         )
     }
+    is_pooled = pc.all(pc.equal(customers["segment_name"], "all")).as_py()
     segments = customers["segment_value"].to_numpy(zero_copy_only=False).astype(str)
-    scores = score(
-        Customers(**numbers, group=None if run.segment_name == "all" else segments), options
-    )
-    columns = {name: pa.array(getattr(scores, name)) for name in (*PREDICTED, "is_identified")}
-    columns["fit"] = pa.array(scores.fit)
-    people = pa.table({"person_id": customers["person_id"], **columns})
-    rows = [_row(place, fit, run) for place, fit in enumerate(scores.fits)]
-    return people, pa.Table.from_pylist(rows, schema=FITS)
+    return score(Customers(**numbers, group=None if is_pooled else segments), options)
 
 
 def _row(place: int, fit: GroupFit, run: Run) -> dict[str, object]:
