@@ -146,6 +146,17 @@ select person_id, 0.5 :: double as probability_alive, 0.1 :: double as expected_
     2 :: decimal(18, 2) as predicted_clv, 2 :: decimal(18, 2) as predicted_clv_signed,
     1 as clv_decile, 'm-1' as model_run_id, true as is_identified
 from marts.dim_persons;
+create table marts.fct_clv_backtest as
+select *, predicted_orders / nullif(actual_orders, 0) - 1 as error_rate
+from (values
+    (date '2023-12-31', 'all', 'all', 3, 1.5 :: double, 2, 4, 9.5 :: decimal(18, 2)),
+    (date '2023-12-31', 'cohort', '2023-12-01', 3, 1.5, 2, 4, 9.5),
+    (date '2023-12-31', 'decile', '1', 2, 0.5, 0, 1, 3.5),
+    (date '2023-12-31', 'decile', '7', 1, 1.0, 2, 3, 6.0)
+) as groups (
+    cutoff_date, group_name, group_value, customers, predicted_orders, actual_orders,
+    naive_predicted_orders, predicted_value
+);
 create table marts.fct_funnel_entries (
     funnel_name varchar, person_id varchar, entered_at timestamp, {STEP_COLUMNS},
     furthest_step integer, is_converted boolean, is_mature boolean, session_id varchar,

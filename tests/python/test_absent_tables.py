@@ -82,6 +82,8 @@ CLV += " expected_orders_90d expected_orders_365d expected_order_value is_identi
 FITS = "log_likelihood customer_count is_dropout_identified " + " ".join(
     f"{name} {name}_standard_error" for name in ("r", "alpha", "a", "b", "p", "q", "v")
 )
+BACKTEST = "rows customers predicted_orders actual_orders error_rate naive_predicted_orders"
+BACKTEST += " naive_error_rate predicted_value actual_value value_error_rate is_identified"
 CREDITS = "rows credit attributed_revenue attributed_margin"
 CHANNELS = "rows orders revenue margin cost_known_share cost_per_order return_on_ad_spend"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
@@ -98,6 +100,7 @@ WITHOUT = {
             "fct_orders": "cost_quality",
             "fct_clv": f"model_run_id expected_order_value is_identified {VALUES}",
             "fct_clv_models": "rows value_basis",
+            "fct_clv_backtest": f"{BACKTEST} value_basis cost_known_share",
             "fct_attribution": "attributed_margin",
             "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": "cost_quality",
@@ -123,6 +126,7 @@ WITHOUT = {
             "fct_channel_removal_effects": REMOVAL,
             "fct_clv": CLV,
             "fct_clv_models": FITS,
+            "fct_clv_backtest": BACKTEST,
             "fct_attribution": CREDITS,
             "agg_channel_performance": CHANNELS,
             "fct_support_tickets": "person_id is_repeat_contact",
@@ -140,6 +144,7 @@ WITHOUT = {
             "fct_order_items": COSTS,
             "fct_orders": COSTS,
             "fct_clv": f"expected_order_value {VALUES}",
+            "fct_clv_backtest": f"{BACKTEST} cost_known_share",
             "fct_attribution": "attributed_margin",
             "agg_channel_performance": "margin cost_known_share",
             "fct_sales_movements": COSTS,
@@ -157,6 +162,7 @@ WITHOUT = {
             "fct_sales_movements": "rows net_revenue cost_of_goods contribution_margin",
             "fct_sessions": "net_revenue",
             "fct_clv": VALUES,
+            "fct_clv_backtest": BACKTEST,
             "fct_attribution": "attributed_revenue attributed_margin",
             "agg_channel_performance": "revenue margin return_on_ad_spend",
             "dim_persons": "net_revenue contribution_margin",

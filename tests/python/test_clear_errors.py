@@ -64,6 +64,10 @@ WRONG_VARS = [
     ("payment_fee_rate", "low", "must be a number from 0 to 1"),
     ("cost_known_share_min", 80, "must be a number from 0 to 1"),
     ("non_promo_kinds", "loyalty", "must be a list"),
+    ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),
+    ("clv_group_by", "promo", "must be one of all, is_promo_acquired, acquisition_channel"),
+    ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
+    ("clv_backtest_days", [90, 0], "must be a list of different whole numbers from 1 on"),
 ]
 
 

@@ -91,6 +91,16 @@ def test_without_discount_a_year_of_months_is_the_year():
     assert again.predicted_clv_signed == pytest.approx(month * one_margin, rel=1e-7)
 
 
+def test_one_month_of_any_length_gives_the_orders_within_it():
+    options = Options(horizon_months=1, monthly_discount_rate=0.0, days_per_month=90.0)
+    scores = score(shop(2000), options)
+    assert scores.discounted_orders == pytest.approx(scores.expected_orders_90d, rel=1e-12)
+    discounted = score(shop(2000), dataclasses.replace(options, monthly_discount_rate=0.25))
+    assert discounted.discounted_orders == pytest.approx(0.8 * scores.discounted_orders)
+    with pytest.raises(ValueError, match="days_per_month > 0"):
+        Options(days_per_month=0.0)
+
+
 def test_small_groups_are_scored_by_the_fit_of_all_customers():
     customers = shop(3000)
     group = np.repeat(["ads", "mail", "shop"], [1500, 1460, 40])

@@ -80,6 +80,8 @@ INTERFACE = {
     " alpha_standard_error a a_standard_error b b_standard_error p p_standard_error q"
     " q_standard_error v v_standard_error log_likelihood customer_count calibration_end"
     " time_unit value_basis is_dropout_identified",
+    "fct_clv_backtest": "cutoff_date group_name group_value customers predicted_orders"
+    " actual_orders predicted_value actual_value error_rate naive_predicted_orders",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"
     " step_4_at step_5_at step_6_at step_7_at step_8_at furthest_step is_converted is_mature"
     " device_type channel_group",

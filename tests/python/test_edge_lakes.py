@@ -335,7 +335,8 @@ def test_anonymous_orders_alone_make_sales_and_no_persons(
     assert built.query("select count(*), count(person_id) from marts.fct_orders") == [(5, 0)]
     assert built.query("select sum(net_revenue)::int from marts.fct_sales_movements") == [(50,)]
     assert built.query("select * from marts.dim_persons") == []
-    assert built.query("select * from marts.fct_cohorts") == []
+    for mart in ("fct_cohorts", "fct_clv", "fct_clv_models", "fct_clv_backtest"):
+        assert built.query(f"select * from marts.{mart}") == []
 
 
 def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> None:
@@ -347,6 +348,7 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
         *("fct_ad_spend", "fct_support_tickets", "fct_nps_responses", "agg_nps"),
         *("fct_sessions", "fct_micro_conversions", "fct_searches", "fct_funnel_entries"),
         *("fct_carts", "fct_touchpoints", "fct_channel_removal_effects", "agg_funnel_daily"),
+        "fct_clv_backtest",
     }
     assert {table for table, found in rows.items() if not found} == {
         *(f"marts.{table}" for table in empty),

@@ -250,6 +250,18 @@ BROKEN_RULES = {
             "predicted_clv = -1, predicted_clv_signed = -1",
         ),
     },
+    "marts.fct_clv_backtest": {
+        "an_error_is_null_where_nobody_ordered_alone": (
+            "error_rate = null where group_value = '7'",
+            "error_rate = 0 where group_value = '1'",
+        ),
+        "groups_of_a_cutoff_add_up_to_all": (
+            "customers = 3 where group_value = '1'",
+            "actual_orders = 3 where group_value = '7'",
+            "predicted_orders = 1.4 where group_name = 'cohort'",
+            "group_name = 'cohort' where group_name = 'all'",
+        ),
+    },
     "marts.agg_channel_performance": {
         "channels_share_the_revenue_of_orders": ("revenue = revenue + 0.01",),
     },

@@ -24,7 +24,7 @@ HER_ORDERS = "order_id in ('o-mia-1', 'o-mia-2')"
 PHONE, TABLET = "d-mia-phone", "d-mia-tablet"
 AGGREGATES = (
     *("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects"),
-    *("agg_channel_performance", "fct_clv_models"),
+    *("agg_channel_performance", "fct_clv_models", "fct_clv_backtest"),
 )
 HER_SEGMENTS = {
     "all": "all",
@@ -370,6 +370,18 @@ def test_she_is_expected_to_come_back_and_everybody_else_hardly_otherwise(demo, 
     fits = "select r, alpha, p, q from marts.fct_clv_models"
     [hers], [others] = demo.query(fits), without_her.query(fits)
     assert hers == pytest.approx(others, rel=0.02)
+
+
+def test_she_is_one_of_those_who_came_back_after_a_cutoff(demo, without_her):
+    """Her first order is one of the 180 days before July, and of none of the 90 before October."""
+    keys = "cutoff_date, group_name, group_value"
+    counts = "customers, actual_orders, naive_predicted_orders"
+    gained = added(demo, without_her, keys, counts, "marts.fct_clv_backtest")
+    assert {key: row for key, row in gained.items() if key[1] != "decile"} == {
+        (cutoff, *group): (1, 1, repeated)
+        for cutoff, repeated in ((date(2024, 7, 3), 1), (date(2024, 10, 1), 0))
+        for group in (("all", "all"), ("cohort", "2024-04-01"))
+    }
 
 
 def test_the_ad_was_paid_for(demo):

@@ -25,6 +25,16 @@ basis as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        {{ dbt.datediff('order_date', 'cutoff_date', 'day') }}
+            as days_before
+    from days
+
+),
+
 persons as (
 
     select
@@ -40,13 +50,8 @@ persons as (
         sum(costed_sales) as costed_sales,
         sum(costed_orders) as costed_orders,
         sum(orders) as orders,
-        count(
-            case
-                when {{ dbt.datediff('order_date', 'cutoff_date', 'day') }} < holdout_days
-                    then 1
-            end
-        ) as last_period_orders
-    from days
+        count(case when days_before < holdout_days then 1 end) as last_period_orders
+    from dated
     group by all
 
 ),

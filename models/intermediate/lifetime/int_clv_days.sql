@@ -73,7 +73,9 @@ candidates as (
     select
         {{ days }} as holdout_days,
         cast({{ dbt.dateadd('day', -days, 'as_of_date') }} as date) as cutoff_date,
-        cast({{ dbt.dateadd('day', 1 - 2 * days, 'as_of_date') }} as date) as needed_from
+        cast(
+            {{ dbt.dateadd('day', 1 - 2 * days, 'as_of_date') }} as date
+        ) as needed_from
     from settings
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -88,7 +90,9 @@ cutoffs as (
         candidates.cutoff_date
     from candidates
     cross join first_sale
-    where candidates.holdout_days = 0 or first_sale.first_date <= candidates.needed_from
+    where
+        candidates.holdout_days = 0
+        or first_sale.first_date <= candidates.needed_from
 
 ),
 
@@ -107,7 +111,10 @@ known as (
     inner join cutoffs on sold.order_date <= cutoffs.cutoff_date
     where
         not sold.is_cancelled
-        or (cutoffs.holdout_days > 0 and sold.cancellation_date > cutoffs.cutoff_date)
+        or (
+            cutoffs.holdout_days > 0
+            and sold.cancellation_date > cutoffs.cutoff_date
+        )
 
 ),
 
@@ -116,7 +123,9 @@ returned as (
     select
         cutoffs.cutoff_date,
         refunds.order_id,
-        sum(refunds.refund_amount - coalesce(restocked.restocked_cost, 0)) as lost_margin
+        sum(
+            refunds.refund_amount - coalesce(restocked.restocked_cost, 0)
+        ) as lost_margin
     from refunds
     inner join cutoffs
         on cutoffs.holdout_days = 0 or refunds.refund_date <= cutoffs.cutoff_date
@@ -132,7 +141,9 @@ earned as (
         known.margin - coalesce(returned.lost_margin, 0) as earned_margin
     from known
     left join returned
-        on known.order_id = returned.order_id and known.cutoff_date = returned.cutoff_date
+        on
+            known.order_id = returned.order_id
+            and known.cutoff_date = returned.cutoff_date
 
 ),
 
@@ -147,7 +158,8 @@ final as (
         cast(sum(net_sales) as decimal(18, 2)) as net_sales,
         cast(sum(earned_margin) as decimal(18, 2)) as margin,
         cast(
-            sum(case when earned_margin is not null then net_sales end) as decimal(18, 2)
+            sum(case when earned_margin is not null then net_sales end)
+            as decimal(18, 2)
         ) as costed_sales,
         count(earned_margin) as costed_orders,
         count(*) as orders

@@ -48,9 +48,9 @@ sums as (
 valued as (
 
     select
-        *,
+        sums.*,
         case
-            when value_basis = 'net_sales' then net_sales
+            when sums.value_basis = 'net_sales' then sums.net_sales
             else {{ margin_if_known('sums') }}
         end as actual_value
     from sums

@@ -214,6 +214,24 @@ def nps_segments_rule() -> QueryRule:
     return QueryRule("segments_of_a_month_add_up_to_all", columns, query)
 
 
+def backtest_groups_rule() -> QueryRule:
+    """Return the rule that the deciles and the cohorts of a cut-off each add up to all of it."""
+    query = (
+        "with counts as (select cutoff_date, group_name, sum(customers) as customers,"
+        " sum(actual_orders) as actual_orders, sum(predicted_orders) as predicted_orders"
+        " from marts.fct_clv_backtest group by cutoff_date, group_name)"
+        " select counts.cutoff_date || ' | ' || counts.group_name from counts"
+        " left join counts as whole"
+        " on whole.cutoff_date = counts.cutoff_date and whole.group_name = 'all'"
+        " where counts.customers is distinct from whole.customers"
+        " or counts.actual_orders is distinct from whole.actual_orders"
+        " or coalesce(abs(counts.predicted_orders - whole.predicted_orders)"
+        " > 1e-6 * (1 + whole.predicted_orders), true)"
+    )
+    columns = ("cutoff_date", "group_name", "customers", "actual_orders", "predicted_orders")
+    return QueryRule("groups_of_a_cutoff_add_up_to_all", columns, query)
+
+
 def removal_shares_rule() -> QueryRule:
     """Return the rule that the shares of a month's channels add up to 1, or are all unknown."""
     query = (

@@ -20,6 +20,7 @@ from cx_warehouse.quality.marts_rules import (
     UNKNOWN_COST,
     among,
     attributed_money_rule,
+    backtest_groups_rule,
     between_0_and_1,
     channel_revenue_rule,
     exists,
@@ -91,6 +92,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_cohorts": ("cohort_month", "segment_name", "segment_value", "period_number"),
     "marts.fct_clv": ("person_id",),
     "marts.fct_clv_models": ("model_run_id",),
+    "marts.fct_clv_backtest": ("cutoff_date", "group_name", "group_value"),
     "quality.dq_row_counts": ("source_name", "table_name"),
     "quality.dq_quarantined_rows": ("quarantine_id",),
     "quality.dq_schema_drift": (
@@ -110,9 +112,11 @@ NULLABLE_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "quality.dq_schema_drift": ("column_name", "drift_value"),
 }
 
-# Named like a share of a whole, but not bound to it: an exchange rate, and the discount of an order
-# that gave more away than it sold, which is odd but one row.
-NOT_BETWEEN_0_AND_1: Final = frozenset({"exchange_rate", "discount_share"})
+# Named like a share of a whole, but not bound to it: an exchange rate, the discount of an order
+# that gave more away than it sold, which is odd but one row, and errors of predictions.
+NOT_BETWEEN_0_AND_1: Final = frozenset(
+    {"exchange_rate", "discount_share", "error_rate", "naive_error_rate", "value_error_rate"}
+)
 SHARE_ENDINGS: Final = ("_rate", "_share")
 
 BUCKETS: Final = (
@@ -452,6 +456,17 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "marts.fct_clv_models": (
         *given("model", "value_basis", "calibration_end"),
         *not_negative("r", "alpha", "a", "b", "p", "q", "v"),
+    ),
+    "marts.fct_clv_backtest": (
+        *given("predicted_orders", "predicted_value"),
+        *not_negative("customers", "predicted_orders", "actual_orders", "naive_predicted_orders"),
+        among("group_name", ("all", "cohort", "decile")),
+        RowRule(
+            "an_error_is_null_where_nobody_ordered_alone",
+            ("error_rate", "actual_orders"),
+            "(error_rate is null) <> (actual_orders = 0)",
+        ),
+        backtest_groups_rule(),
     ),
     "quality.dq_row_counts": (
         RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),
