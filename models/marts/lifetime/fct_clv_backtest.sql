@@ -31,10 +31,11 @@ sums as (
         max(value_basis) as value_basis,
         bool_and(is_identified) as is_identified,
         count(*) as customers,
-        sum(expected_orders) as predicted_orders,
+        -- the same in whatever order it is summed
+        round(sum(expected_orders), 9) as predicted_orders,
         sum(actual_orders) as actual_orders,
         sum(last_period_orders) as naive_predicted_orders,
-        sum(expected_value) as predicted_value,
+        round(sum(expected_value), 6) as predicted_value,
         sum(net_sales) as net_sales,
         sum(known_margin) as known_margin,
         bool_and(is_cost_known) as is_cost_known,
