@@ -85,3 +85,16 @@ def test_a_shop_of_hardly_anybody_has_rows_and_no_nonsense(
         " from marts.fct_clv"
     ) == [(customers, 0, min(customers, 1))]
     assert built.query("select count(*) from marts.fct_clv_models") == [(min(customers, 1),)]
+
+
+def test_a_customer_of_absurd_orders_stops_no_build(tmp_path: Path, build_lake: BuildLake) -> None:
+    """Legal amounts: what is expected of them has more digits than an order may have."""
+    orders = [
+        order(f"o-{n}", "400000000000.00", customer_id="c", ordered_at=f"2024-03-{n + 1:02} 12:00")
+        for n in range(20)
+    ]
+    others = [order(f"p-{n}", customer_id=f"p-{n}") for n in range(3)]
+    built = clv(build_lake, tmp_path, [*orders, *others])
+    assert built.query("select count(*), max(predicted_clv) > 1e12 from marts.fct_clv") == [
+        (4, True)
+    ]

@@ -45,9 +45,9 @@ predicted as (
         cutoff_date,
         person_id,
         expected_orders,
-        cast(expected_value as decimal(18, 6)) as expected_value,
+        cast(expected_value as decimal(24, 6)) as expected_value,
         is_identified,
-        {{ to_cents('greatest(expected_value, 0)') }} as ranked_value
+        round(greatest(expected_value, 0), 2) as ranked_value
     from predictions
 
 ),

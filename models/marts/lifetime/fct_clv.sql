@@ -19,15 +19,19 @@ valued as (
         customers.recency_days,
         customers.age_days,
         case
-            when customers.frequency > 0 then {{ to_cents('customers.monetary_value') }}
+            when
+                customers.frequency > 0
+                then cast(round(customers.monetary_value, 2) as decimal(18, 2))
         end as monetary_value,
         predicted.probability_alive,
         predicted.expected_orders_90d,
         predicted.expected_orders_365d,
-        {{ to_cents('predicted.expected_order_value') }} as expected_order_value,
-        {{ to_cents('predicted.predicted_clv') }} as predicted_clv,
-        {{ to_cents('predicted.predicted_clv_signed') }} as predicted_clv_signed,
-        {{ to_cents('customers.historic_value') }} as historic_clv,
+        cast(round(predicted.expected_order_value, 2) as decimal(18, 2))
+            as expected_order_value,
+        cast(round(predicted.predicted_clv, 2) as decimal(18, 2)) as predicted_clv,
+        cast(round(predicted.predicted_clv_signed, 2) as decimal(18, 2))
+            as predicted_clv_signed,
+        cast(customers.historic_value as decimal(18, 2)) as historic_clv,
         predicted.model_run_id,
         predicted.is_identified
     from customers

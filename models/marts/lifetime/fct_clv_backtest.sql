@@ -35,7 +35,7 @@ sums as (
         round(sum(expected_orders), 9) as predicted_orders,
         sum(actual_orders) as actual_orders,
         sum(last_period_orders) as naive_predicted_orders,
-        round(sum(expected_value), 6) as predicted_value,
+        sum(expected_value) as predicted_value,
         sum(net_sales) as net_sales,
         sum(known_margin) as known_margin,
         bool_and(is_cost_known) as is_cost_known,
@@ -72,7 +72,7 @@ final as (
         cast(naive_predicted_orders as integer) as naive_predicted_orders,
         naive_predicted_orders / nullif(cast(actual_orders as double), 0)
         - 1 as naive_error_rate,
-        {{ to_cents('predicted_value') }} as predicted_value,
+        cast(round(predicted_value, 2) as decimal(18, 2)) as predicted_value,
         cast(actual_value as decimal(18, 2)) as actual_value,
         cast(predicted_value as double) / nullif(cast(actual_value as double), 0)
         - 1 as value_error_rate,
