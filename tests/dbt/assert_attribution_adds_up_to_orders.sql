@@ -1,4 +1,4 @@
--- Each model credits each order once, with all of its money and no more.
+-- Each model credits each order once, with all of its money and value and no more.
 with credits as (
 
     select
@@ -7,7 +7,8 @@ with credits as (
         sum(credit) as credit,
         min(credit) as smallest_credit,
         sum(attributed_revenue) as revenue,
-        sum(attributed_margin) as margin
+        sum(attributed_margin) as margin,
+        sum(attributed_clv) as clv
     from {{ ref('fct_attribution') }}
     group by order_id, attribution_model
 
@@ -17,9 +18,17 @@ orders as (
 
     select
         order_id,
+        person_id,
+        is_first_order,
         case when is_cancelled then 0 else net_revenue end as revenue,
         case when is_cancelled then 0 else contribution_margin end as margin
     from {{ ref('fct_orders') }}
+
+),
+
+economics as (
+
+    select * from {{ ref('fct_person_economics') }}
 
 ),
 
@@ -35,8 +44,11 @@ owed as (
 
     select
         orders.*,
+        economics.value_first_365d as clv,
         models.attribution_model
     from orders
+    left join economics
+        on orders.is_first_order and orders.person_id = economics.person_id
     cross join models
 
 )
@@ -58,3 +70,4 @@ where
     or abs(credits.credit - 1) > 1e-9
     or (credits.revenue is distinct from owed.revenue)
     or (credits.margin is distinct from owed.margin)
+    or (credits.clv is distinct from owed.clv)

@@ -129,7 +129,8 @@ select date '2024-01-01' as period_month, channel_group, effect :: double as rem
 from (values ('direct', 0.75, 0.6), ('email', 0.5, 0.4)) as effects(channel_group, effect, share);
 create table marts.fct_attribution as
 select order_id, touchpoint_id, 'linear' as attribution_model, credit :: double as credit,
-    case when is_cancelled then 0 else net_revenue / 2 end :: decimal(18, 2) as attributed_revenue
+    case when is_cancelled then 0 else net_revenue / 2 end :: decimal(18, 2) as attributed_revenue,
+    case when is_first_order then 20.5 end :: decimal(18, 2) as attributed_clv
 from marts.fct_orders
 cross join (values ('t-s-1', 0.5), (null, 0.5)) as touches(touchpoint_id, credit);
 create table marts.agg_channel_performance as
@@ -145,6 +146,14 @@ select person_id, 0.5 :: double as probability_alive, 0.1 :: double as expected_
     0.3 :: double as expected_orders_365d, 9.5 :: decimal(18, 2) as expected_order_value,
     2 :: decimal(18, 2) as predicted_clv, 2 :: decimal(18, 2) as predicted_clv_signed,
     1 as clv_decile, 'm-1' as model_run_id, true as is_identified
+from marts.dim_persons;
+create table marts.fct_person_economics as
+select person_id, 9 :: decimal(18, 2) as contribution_margin,
+    1 :: decimal(18, 2) as returns_handling, 3 :: decimal(18, 2) as cost_to_serve,
+    5 :: decimal(18, 2) as net_value,
+    2 :: decimal(18, 2) as acquisition_cost,
+    case when order_count > 0 then 41 end :: decimal(18, 2) as value_first_365d,
+    20.5 :: double as clv_to_cac, 3 as payback_days, 'actual' as cost_quality
 from marts.dim_persons;
 create table marts.fct_clv_backtest as
 select *, predicted_orders / nullif(actual_orders, 0) - 1 as error_rate

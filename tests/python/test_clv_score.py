@@ -35,6 +35,10 @@ def rows(customers, chosen):
     return Customers(**columns)
 
 
+def columns_of(customers):
+    return customers.frequency, customers.recency_days, customers.age_days
+
+
 def numbers(scores):
     return np.vstack(
         [
@@ -44,6 +48,7 @@ def numbers(scores):
             scores.expected_order_value,
             scores.predicted_clv_signed,
             scores.predicted_clv,
+            scores.predicted_first_year,
         ]
     )
 
@@ -74,6 +79,29 @@ def test_value_is_the_discounted_margin_of_each_month(model):
     assert scores.expected_orders_365d == pytest.approx(shown[:, 1], rel=1e-7)
     assert scores.expected_order_value == pytest.approx(value, rel=1e-12)
     assert scores.is_identified.all()
+
+
+def test_what_is_left_of_the_first_year_is_discounted_to_the_first_order():
+    customers = shop(2000)
+    scores = score(customers, Options(monthly_discount_rate=0.02))
+    names = ("r", "alpha", "a", "b")
+    parameters = tuple(scores.fits[0].parameters[name] for name in names)
+    margin = scores.predicted_clv_signed / scores.discounted_orders
+    for place in (*range(40), *np.flatnonzero(np.abs(customers.age_days - 365) < 2)):
+        age = customers.age_days[place]
+        expected = 0.0
+        for month in range(1, 13):
+            between = [max(0.0, MONTH * month - age), max(0.0, MONTH * (month - 1) - age)]
+            one = [np.atleast_1d(column[place]) for column in columns_of(customers)]
+            until = expected_orders(parameters, *one, between)[0]
+            expected += (until[0] - until[1]) / 1.02**month
+        assert scores.predicted_first_year[place] == pytest.approx(
+            expected * margin[place], rel=1e-6, abs=1e-12
+        )
+    assert (scores.predicted_first_year[customers.age_days >= 365] == 0).all()
+    assert (score(customers, Options(first_months=0)).predicted_first_year == 0).all()
+    with pytest.raises(ValueError, match="first_months >= 0"):
+        Options(first_months=-1)
 
 
 def test_without_discount_a_year_of_months_is_the_year():
@@ -191,7 +219,7 @@ def test_losses_are_signed_in_one_column_and_0_in_the_other():
 def test_nobody_is_no_error():
     for group in (None, []):
         scores = score(dataclasses.replace(columns(0), group=group))
-        assert numbers(scores).shape == (6, 0)
+        assert numbers(scores).shape == (7, 0)
         assert scores.fits == []
 
 

@@ -70,9 +70,9 @@ INTERFACE = {
     "fct_channel_removal_effects": "period_month channel_group removal_effect share journeys"
     " conversions",
     "fct_attribution": "order_id touchpoint_id attribution_model credit attributed_revenue"
-    " attributed_margin",
+    " attributed_margin attributed_clv",
     "agg_channel_performance": "period_month channel_group attribution_model spend orders revenue"
-    " margin cost_known_share cost_per_order return_on_ad_spend",
+    " margin clv cost_known_share cost_per_order return_on_ad_spend clv_to_cac",
     "fct_clv": "person_id frequency recency_days age_days monetary_value probability_alive"
     " expected_orders_90d expected_orders_365d expected_order_value predicted_clv"
     " predicted_clv_signed historic_clv clv_decile model_run_id is_identified",
@@ -80,6 +80,8 @@ INTERFACE = {
     " alpha_standard_error a a_standard_error b b_standard_error p p_standard_error q"
     " q_standard_error v v_standard_error log_likelihood customer_count calibration_end"
     " time_unit value_basis is_dropout_identified",
+    "fct_person_economics": "person_id contribution_margin cost_to_serve net_value"
+    " acquisition_cost value_first_365d clv_to_cac payback_days cost_quality",
     "fct_clv_backtest": "cutoff_date group_name group_value customers predicted_orders"
     " actual_orders predicted_value actual_value error_rate naive_predicted_orders",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"

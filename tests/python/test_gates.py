@@ -243,11 +243,23 @@ BROKEN_RULES = {
             "credit = 0.4",
             "attributed_revenue = attributed_revenue + 0.01",
         ),
+        "credits_bring_all_value_of_a_first_order": (
+            "attributed_clv = attributed_clv + 0.01",
+            "attributed_clv = null where order_id = 'o-1'",
+            "attributed_clv = 1 where order_id = 'o-4'",
+        ),
     },
     "marts.fct_clv": {
         "predicted_clv_is_the_signed_one_or_0": (
             "predicted_clv_signed = 3",
             "predicted_clv = -1, predicted_clv_signed = -1",
+        ),
+    },
+    "marts.fct_person_economics": {
+        "net_value_is_margin_less_costs": (
+            "net_value = 6",
+            "contribution_margin = null",
+            "net_value = null",
         ),
     },
     "marts.fct_clv_backtest": {

@@ -384,6 +384,35 @@ def test_she_is_one_of_those_who_came_back_after_a_cutoff(demo, without_her):
     }
 
 
+def test_what_she_brought_has_not_paid_back_what_the_ads_of_her_month_cost(demo):
+    """Of the year that her first order is valued by, a quarter is still to come."""
+    [row] = demo.query(
+        "select contribution_margin, cost_to_serve, net_value, acquisition_cost, payback_days,"
+        f" value_first_365d from marts.fct_person_economics where {HERS}"
+    )
+    margin, served, net, acquired, payback, value = row
+    assert margin == Decimal("26.67")
+    assert served > 0
+    assert net == margin - served
+    spent = "select sum(spend) from marts.fct_ad_spend where channel_group = 'paid_social'"
+    [(spend,)] = demo.query(f"{spent} and month(spend_date) = 4 and year(spend_date) = 2024")
+    [(persons,)] = demo.query(
+        "select count(*) from marts.dim_persons where acquisition_channel = 'paid_social'"
+        " and first_order_at between '2024-04-01' and '2024-05-01'"
+    )
+    assert float(acquired) == pytest.approx(float(spend) / persons, abs=0.005)
+    assert acquired > margin
+    assert payback is None
+    # the second order is of the seventh month, discounted by as many
+    realised = 13.47 + 13.20 / 1.01**6
+    assert realised < float(value) < realised + 15
+    [(shared,)] = demo.query(
+        "select sum(attributed_clv) from marts.fct_attribution"
+        " where order_id = 'o-mia-1' and attribution_model = 'linear'"
+    )
+    assert shared == value
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"
@@ -616,7 +645,7 @@ def test_her_rows_change_nobody_elses(demo, without_her):
             "select table_name from duckdb_tables() where schema_name='marts'"
         ):
             # her purchases move the fit that predicts everybody
-            if mart not in {*AGGREGATES, "fct_clv"}:
+            if mart not in {*AGGREGATES, "fct_clv", "fct_person_economics"}:
                 gone = f"from others.marts.{mart} except all from hers.marts.{mart}"
                 assert not con.execute(gone).fetchall(), mart
 

@@ -19,7 +19,6 @@ ELSEWHERE = {
     # the models' own, in Python
     "clv_model",
     "clv_horizon_months",
-    "clv_monthly_discount_rate",
     "clv_group_min_customers",
     "clv_shrinkage_orders",
 }
@@ -29,6 +28,7 @@ READ_BY = {
     "nps_answer_window_days": "fct_nps_responses",
     "time_decay_half_life_days": "int_order_credits",
     "position_based_end_share": "int_order_credits",
+    "clv_monthly_discount_rate": "int_first_order_values",
     "clv_group_by": "int_clv_customers",
     "clv_backtest_days": "int_clv_days",
 }

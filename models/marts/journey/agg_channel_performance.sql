@@ -28,6 +28,27 @@ ad_spend as (
 
 ),
 
+first_credits as (
+
+    select * from {{ ref('int_first_order_credits') }}
+
+),
+
+first_values as (
+
+    select * from {{ ref('int_first_order_values') }}
+
+),
+
+models as (
+
+    {% for model in models -%}
+    select '{{ model }}' as attribution_model
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
 -- per month and channel first: a column for each model, then a row
 touched as (
 
@@ -85,6 +106,42 @@ untouched as (
     from orders
     anti join credits on orders.order_id = credits.order_id
     group by all
+
+),
+
+-- what first orders are worth goes to the channels of their touches
+valued as (
+
+    {% for model in models -%}
+    select
+        order_month,
+        channel_group,
+        '{{ model }}' as attribution_model,
+        sum({{ model }}_clv) as clv,
+        count(*) as first_orders,
+        count(order_clv) as valued_orders
+    from first_credits
+    group by all
+    union all
+    {% endfor -%}
+    select
+        first_values.order_month,
+        'unattributed' as channel_group,
+        models.attribution_model,
+        sum(first_values.first_order_value) as clv,
+        count(*) as first_orders,
+        count(first_values.first_order_value) as valued_orders
+    from first_values
+    cross join models
+    anti join credits on first_values.order_id = credits.order_id
+    group by all
+
+),
+
+basis as (
+
+    select max(value_basis) as value_basis
+    from first_values
 
 ),
 
@@ -168,26 +225,57 @@ summed as (
 
 ),
 
-final as (
+priced as (
 
     select
-        summed.order_month as period_month,
-        summed.channel_group,
-        summed.attribution_model,
-        cast(coalesce(spent.spend, 0) as decimal(18, 2)) as spend,
-        cast(summed.orders as double) as orders,
-        cast(summed.revenue as decimal(18, 2)) as revenue,
-        cast({{ margin_if_known('summed') }} as decimal(18, 2)) as margin,
-        cast(summed.cost_known_share as double) as cost_known_share,
-        cast(coalesce(spent.spend, 0) as double)
-        / nullif(summed.orders, 0) as cost_per_order,
-        cast(summed.revenue as double)
-        / nullif(cast(spent.spend as double), 0) as return_on_ad_spend
+        summed.*,
+        coalesce(spent.spend, 0) as spend,
+        basis.value_basis,
+        case
+            when
+                coalesce(
+                    valued.valued_orders
+                    >= {{ var('cost_known_share_min') }} * valued.first_orders,
+                    true
+                )
+                then coalesce(valued.clv, 0)
+        end as clv
     from summed
+    cross join basis
     left join spent
         on
             summed.order_month = spent.order_month
             and summed.channel_group = spent.channel_group
+    left join valued
+        on
+            summed.order_month = valued.order_month
+            and summed.channel_group = valued.channel_group
+            and summed.attribution_model = valued.attribution_model
+
+),
+
+final as (
+
+    select
+        priced.order_month as period_month,
+        priced.channel_group,
+        priced.attribution_model,
+        cast(priced.spend as decimal(18, 2)) as spend,
+        cast(priced.orders as double) as orders,
+        cast(priced.revenue as decimal(18, 2)) as revenue,
+        cast({{ margin_if_known('priced') }} as decimal(18, 2)) as margin,
+        cast(priced.clv as decimal(18, 2)) as clv,
+        cast(priced.cost_known_share as double) as cost_known_share,
+        cast(priced.spend as double) / nullif(priced.orders, 0) as cost_per_order,
+        cast(priced.revenue as double)
+        / nullif(cast(priced.spend as double), 0) as return_on_ad_spend,
+        case
+            when priced.value_basis = 'margin'
+                then
+                    cast(priced.clv as double)
+                    / nullif(cast(priced.spend as double), 0)
+        end as clv_to_cac
+    from priced
 
 )
 

@@ -2,7 +2,7 @@
 
 {% set models = [
     'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based',
-    'time_decay', 'shapley'
+    'time_decay', 'shapley', 'markov'
 ] %}
 
 -- without the name of the file: a reader may attach it under another
@@ -18,9 +18,60 @@ markov as (
 
 ),
 
+first_credits as (
+
+    select * from {{ ref('int_first_order_credits').include(database=false) }}
+
+),
+
+first_values as (
+
+    select * from {{ ref('int_first_order_values').include(database=false) }}
+
+),
+
 orders as (
 
     select * from {{ ref('fct_orders').include(database=false) }}
+
+),
+
+models as (
+
+    {% for model in models -%}
+    select '{{ model }}' as attribution_model
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- one row per touch, a column per model
+wide as (
+
+    select
+        credits.order_id,
+        credits.touchpoint_id,
+        {% for model in models if model != 'markov' -%}
+        credits.{{ model }}_credit,
+        credits.{{ model }}_revenue,
+        credits.{{ model }}_margin,
+        {% endfor -%}
+        markov.markov_credit,
+        markov.markov_revenue,
+        markov.markov_margin,
+        {% for model in models -%}
+        first_credits.{{ model }}_clv,
+        {% endfor -%}
+        credits.touch_number
+    from credits
+    inner join markov
+        on
+            credits.order_id = markov.order_id
+            and credits.touchpoint_id = markov.touchpoint_id
+    left join first_credits
+        on
+            credits.order_id = first_credits.order_id
+            and credits.touchpoint_id = first_credits.touchpoint_id
 
 ),
 
@@ -34,44 +85,42 @@ unattributed as (
         end as order_revenue,
         case
             when orders.is_cancelled then 0 else orders.contribution_margin
-        end as order_margin
+        end as order_margin,
+        first_values.first_order_value
     from orders
+    left join first_values on orders.order_id = first_values.order_id
     anti join credits on orders.order_id = credits.order_id
 
 ),
 
 long as (
 
-    {% for model in models -%}
     select
-        order_id,
-        touchpoint_id,
-        '{{ model }}' as attribution_model,
-        {{ model }}_credit as credit,
-        {{ model }}_revenue as attributed_revenue,
-        {{ model }}_margin as attributed_margin
-    from credits
-    union all
-    {% endfor -%}
-    select
-        order_id,
-        touchpoint_id,
-        'markov' as attribution_model,
-        markov_credit as credit,
-        markov_revenue as attributed_revenue,
-        markov_margin as attributed_margin
-    from markov
-    {% for model in models + ['markov'] -%}
+        wide.order_id,
+        wide.touchpoint_id,
+        models.attribution_model,
+        {% for part in ['credit', 'revenue', 'margin', 'clv'] -%}
+        case models.attribution_model
+            {% for model in models -%}
+            when '{{ model }}' then wide.{{ model }}_{{ part }}
+            {% endfor %}
+        end as attributed_{{ part }},
+        {% endfor -%}
+        wide.touch_number
+    from wide
+    cross join models
     union all
     select
-        order_id,
+        unattributed.order_id,
         null as touchpoint_id,
-        '{{ model }}' as attribution_model,
-        1 as credit,
-        order_revenue as attributed_revenue,
-        order_margin as attributed_margin
+        models.attribution_model,
+        1 as attributed_credit,
+        unattributed.order_revenue as attributed_revenue,
+        unattributed.order_margin as attributed_margin,
+        unattributed.first_order_value as attributed_clv,
+        null as touch_number
     from unattributed
-    {% endfor %}
+    cross join models
 
 ),
 
@@ -81,9 +130,10 @@ final as (
         order_id,
         touchpoint_id,
         attribution_model,
-        cast(credit as double) as credit,
+        cast(attributed_credit as double) as credit,
         cast(attributed_revenue as decimal(18, 2)) as attributed_revenue,
-        cast(attributed_margin as decimal(18, 2)) as attributed_margin
+        cast(attributed_margin as decimal(18, 2)) as attributed_margin,
+        cast(attributed_clv as decimal(18, 2)) as attributed_clv
     from long
 
 )

@@ -344,7 +344,7 @@ def orders_if_alive(
     frequency, age
         Shape (n,). Equal frequencies share their nodes.
     horizons
-        Shape (h,): times from now, in the unit of alpha.
+        Shape (h,) or, where each person has its own, (n, h): times from now, in the unit of alpha.
     model
         `mbg_nbd` or `bg_nbd`.
 
@@ -354,13 +354,16 @@ def orders_if_alive(
         Shape (n, h), within a relative error of 1e-7.
     """
     r, alpha, a, b = parameters
-    orders = np.empty((len(frequency), len(horizons)))
+    horizons = np.broadcast_to(horizons, (len(frequency), horizons.shape[-1]))
+    orders = np.empty(horizons.shape)
+    if not orders.size:
+        return orders
     frequencies, places = distinct(frequency)
     order = np.argsort(places, kind="stable")
     ends = np.cumsum(np.bincount(places, minlength=len(frequencies)))
     for repeats, rows in zip(frequencies, np.split(order, ends[:-1]), strict=True):
         kept = b + repeats + CHANCES_AT_FIRST[model]
-        times = horizons / (alpha + age[rows, np.newaxis])
+        times = horizons[rows] / (alpha + age[rows, np.newaxis])
         # The nodes are those for the youngest there could be, whoever else is asked about.
         nodes = _nodes(a, kept, (r + repeats) * float(horizons.max(initial=0)) / alpha)
         mean = _mean_purchases(r + repeats, times.ravel(), kept / (a + kept), *nodes)
@@ -435,7 +438,7 @@ def expected_orders(  # noqa: PLR0913, PLR0917 - what the model needs, in the or
     frequency, recency, age
         Shape (n,), as for `histories_of`.
     horizons
-        Shape (h,): times from now, in the unit of alpha.
+        Shape (h,) or, where each person has its own, (n, h): times from now, in the unit of alpha.
     model
         `mbg_nbd` or `bg_nbd`.
 

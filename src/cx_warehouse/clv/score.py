@@ -78,6 +78,8 @@ class Options:
         More than 0: orders of the segment's mean that are added to a person's own.
     days_per_month
         Length of a month, more than 0.
+    first_months
+        Months after a first order whose value is that of the order, 0 or more.
     """
 
     model: Model = "mbg_nbd"
@@ -86,6 +88,7 @@ class Options:
     group_min_customers: int = 1000
     shrinkage_orders: float = 5.0
     days_per_month: float = DAYS_PER_MONTH
+    first_months: int = 12
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -100,10 +103,11 @@ class Options:
             or not self.monthly_discount_rate > -1
             or not self.shrinkage_orders > 0
             or not self.days_per_month > 0
+            or self.first_months < 0
         ):
             message = (
                 "horizon_months >= 1, discount rate > -1, shrinkage_orders > 0,"
-                f" days_per_month > 0, not {self}"
+                f" days_per_month > 0, first_months >= 0, not {self}"
             )
             raise ValueError(message)
 
@@ -160,6 +164,9 @@ class Scores:
         Net sales of such a day.
     predicted_clv_signed, predicted_clv
         Discounted margin over the horizon, and the same or 0 if that is more.
+    predicted_first_year
+        Margin in what is left of the first months after the first order, discounted to that order;
+        0 where they are over.
     fit
         Place among `fits` of the one that was used.
     is_identified
@@ -175,6 +182,7 @@ class Scores:
     expected_order_value: Floats
     predicted_clv_signed: Floats
     predicted_clv: Floats
+    predicted_first_year: Floats
     fit: NDArray[np.int32]
     is_identified: NDArray[np.bool_]
     fits: list[GroupFit]
@@ -242,6 +250,7 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
         expected_order_value=np.empty(count),
         predicted_clv_signed=np.empty(count),
         predicted_clv=np.empty(count),
+        predicted_first_year=np.empty(count),
         fit=np.zeros(count, dtype=np.int32),
         is_identified=np.zeros(count, dtype=np.bool_),
         fits=[],
@@ -335,26 +344,51 @@ def _predict(
         scores.discounted_orders[part] = alive * orders[2]
         scores.expected_order_value[part] = value
         scores.predicted_clv_signed[part] = alive * orders[2] * value * rate
+        scores.predicted_first_year[part] = alive * orders[3] * value * rate
 
 
 def _orders_if_alive(kinds: Kinds, fitted: _Fitted, options: Options) -> Floats:
-    """Return orders within each of `SHOWN_DAYS` and discounted orders, shape (3, distinct kinds).
+    """Return what is expected of each distinct kind of customer that is alive, shape (4, kinds).
 
-    Orders of month m count (1 + rate)^-m; summed by parts, all orders until its end count what the
-    next month's lack of that.
+    Orders within each of `SHOWN_DAYS`, discounted orders within the horizon, and those in what is
+    left of the first months, discounted to the first order.
     """
-    months = np.arange(1, options.horizon_months + 1)
-    discounts = (1 + options.monthly_discount_rate) ** -months.astype(np.float64)
+    months = np.arange(1, options.horizon_months + 1) * options.days_per_month
     orders = orders_if_alive(
         fitted.counts.parameters,
         kinds.frequency,
         kinds.age,
-        np.array([*SHOWN_DAYS, *(months * options.days_per_month)]),
+        np.array([*SHOWN_DAYS, *months]),
         options.model,
     )
     shown = len(SHOWN_DAYS)
-    discounted = orders[:, shown:] @ -np.diff(discounts, append=0)
-    return np.vstack([orders[:, :shown].T, discounted])
+    first_year = np.zeros(len(kinds.age))
+    ends = np.arange(1, options.first_months + 1) * options.days_per_month
+    is_young = kinds.age < ends.max(initial=0)
+    left = np.maximum(ends - kinds.age[is_young, np.newaxis], 0)
+    first_year[is_young] = _discounted(
+        orders_if_alive(
+            fitted.counts.parameters,
+            kinds.frequency[is_young],
+            kinds.age[is_young],
+            left,
+            options.model,
+        ),
+        options,
+    )
+    return np.vstack([orders[:, :shown].T, _discounted(orders[:, shown:], options), first_year])
+
+
+def _discounted(orders: Floats, options: Options) -> Floats:
+    """Sum orders by the ends of months 1, 2 ..., shape (n, months), each month's discounted.
+
+    Orders of month m count (1 + rate)^-m; summed by parts, all orders until its end count what the
+    next month's lack of that.
+    """
+    months = np.arange(1, orders.shape[1] + 1, dtype=np.float64)
+    discounts = (1 + options.monthly_discount_rate) ** -months
+    discounted: Floats = orders @ -np.diff(discounts, append=0)
+    return discounted
 
 
 def _record(label: object, fitted: _Fitted, customer_count: int) -> GroupFit:

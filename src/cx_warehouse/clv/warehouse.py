@@ -21,6 +21,7 @@ PREDICTED: Final = (
     "expected_order_value",
     "predicted_clv_signed",
     "predicted_clv",
+    "predicted_first_year",
 )
 FITS: Final = pa.schema(
     [
@@ -138,10 +139,14 @@ def backtest(customers: pa.Table, options: Options) -> pa.Table:
     parts = [BACKTESTED.empty_table()]
     for cutoff in sorted(pc.unique(customers["cutoff_date"]).to_pylist()):
         some = customers.filter(pc.equal(customers["cutoff_date"], cutoff)).sort_by("person_id")
-        days = float(some["holdout_days"][0].as_py())
-        scores = _scores(
-            some, replace(options, horizon_months=1, monthly_discount_rate=0.0, days_per_month=days)
+        ahead = replace(
+            options,
+            horizon_months=1,
+            monthly_discount_rate=0.0,
+            days_per_month=float(some["holdout_days"][0].as_py()),
+            first_months=0,
         )
+        scores = _scores(some, ahead)
         columns = [
             some["cutoff_date"],
             some["person_id"],

@@ -258,6 +258,25 @@ def attributed_money_rule() -> QueryRule:
     return QueryRule("credits_bring_all_money_of_an_order", columns, query, requires)
 
 
+def attributed_value_rule() -> QueryRule:
+    """Return the rule that the credits of a first order and model bring all of its value."""
+    query = (
+        "with credits as (select order_id, attribution_model, sum(attributed_clv) as clv"
+        " from marts.fct_attribution group by all)"
+        " select credits.order_id || ' | ' || credits.attribution_model from credits"
+        " inner join marts.fct_orders as orders on credits.order_id = orders.order_id"
+        " left join marts.fct_person_economics as economics"
+        " on orders.is_first_order and orders.person_id = economics.person_id"
+        " where credits.clv is distinct from economics.value_first_365d"
+    )
+    requires = (
+        *("marts.fct_orders.is_first_order", "marts.fct_orders.person_id"),
+        *(f"marts.fct_person_economics.{name}" for name in ("person_id", "value_first_365d")),
+    )
+    columns = ("order_id", "attribution_model", "attributed_clv")
+    return QueryRule("credits_bring_all_value_of_a_first_order", columns, query, requires)
+
+
 def channel_revenue_rule() -> QueryRule:
     """Return the rule that the channels of each model share what orders brought."""
     query = (

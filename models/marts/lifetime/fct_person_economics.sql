@@ -1,0 +1,254 @@
+with first_values as (
+
+    select * from {{ ref('int_first_order_values') }}
+
+),
+
+acquisitions as (
+
+    select * from {{ ref('int_person_acquisitions') }}
+
+),
+
+days as (
+
+    select * from {{ ref('int_person_days') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+    where not is_cancelled and person_id is not null
+
+),
+
+refunds as (
+
+    select * from {{ ref('fct_refunds') }}
+    where order_item_id is not null
+
+),
+
+tickets as (
+
+    select * from {{ ref('fct_support_tickets') }}
+    where person_id is not null
+
+),
+
+ad_spend as (
+
+    select * from {{ ref('fct_ad_spend') }}
+
+),
+
+cost_assumptions as (
+
+    select * from {{ ref('cost_assumptions') }}
+
+),
+
+-- what no row of the seed gives a cost handles itself
+handling as (
+
+    select coalesce(max(value), 0) as cost_per_return
+    from cost_assumptions
+    where cost_kind = 'return_handling'
+
+),
+
+returned as (
+
+    select
+        orders.person_id,
+        count(*) as returns
+    from refunds
+    inner join orders on refunds.order_id = orders.order_id
+    group by orders.person_id
+
+),
+
+earned as (
+
+    select
+        person_id,
+        case
+            when bool_and(cost_quality <> 'unknown') then sum(contribution_margin)
+        end as contribution_margin,
+        case
+            when bool_or(cost_quality = 'unknown') then 'unknown'
+            when bool_or(cost_quality = 'assumed') then 'assumed'
+            else 'actual'
+        end as cost_quality
+    from orders
+    group by person_id
+
+),
+
+served as (
+
+    select
+        person_id,
+        sum(cost_to_serve) as cost_to_serve
+    from tickets
+    group by person_id
+
+),
+
+spent as (
+
+    select
+        {{ month_of('spend_date') }} as cohort_month,
+        channel_group,
+        sum(spend) as spend
+    from ad_spend
+    group by all
+
+),
+
+acquired as (
+
+    select
+        cohort_month,
+        acquisition_channel,
+        count(*) as persons
+    from acquisitions
+    group by all
+
+),
+
+-- a channel that nothing was spent on costs nothing, unless no spend is known at all
+prices as (
+
+    select
+        acquired.cohort_month,
+        acquired.acquisition_channel,
+        case
+            when (select count(*) from ad_spend) > 0
+                then
+                    coalesce(cast(spent.spend as double), 0)
+                    / acquired.persons
+        end as acquisition_cost
+    from acquired
+    left join spent
+        on
+            acquired.cohort_month = spent.cohort_month
+            and acquired.acquisition_channel = spent.channel_group
+    where acquired.acquisition_channel is not null
+
+),
+
+customers as (
+
+    select
+        acquisitions.person_id,
+        {{ reporting_date('acquisitions.first_order_at') }} as first_date,
+        prices.acquisition_cost,
+        first_values.first_order_value,
+        first_values.value_basis
+    from acquisitions
+    inner join first_values on acquisitions.person_id = first_values.person_id
+    left join prices
+        on
+            acquisitions.cohort_month = prices.cohort_month
+            and acquisitions.acquisition_channel = prices.acquisition_channel
+
+),
+
+cumulated as (
+
+    select
+        person_id,
+        moved_date,
+        sum(known_margin) over person_to_date as margin,
+        bool_and(is_cost_known) over person_to_date as is_known
+    from days
+    window
+        person_to_date as (
+            partition by person_id order by moved_date
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- the first day on which a person has brought what it cost
+paid_back as (
+
+    select
+        customers.person_id,
+        min({{ dbt.datediff(
+            'customers.first_date', 'cumulated.moved_date', 'day'
+        ) }}) as payback_days
+    from customers
+    inner join cumulated on customers.person_id = cumulated.person_id
+    where cumulated.is_known and cumulated.margin >= customers.acquisition_cost
+    group by customers.person_id
+
+),
+
+-- who only asked and never bought cost something as well
+persons as (
+
+    select person_id
+    from customers
+    union distinct
+    select person_id
+    from tickets
+
+),
+
+joined as (
+
+    select
+        persons.person_id,
+        earned.cost_quality,
+        case
+            when earned.person_id is null then 0
+            else earned.contribution_margin
+        end as contribution_margin,
+        cast(
+            coalesce(returned.returns, 0) * handling.cost_per_return
+            as decimal(18, 2)
+        ) as returns_handling,
+        case
+            when served.person_id is null then 0
+            else served.cost_to_serve
+        end as cost_to_serve,
+        customers.acquisition_cost,
+        customers.first_order_value,
+        customers.value_basis,
+        paid_back.payback_days
+    from persons
+    cross join handling
+    left join earned on persons.person_id = earned.person_id
+    left join returned on persons.person_id = returned.person_id
+    left join served on persons.person_id = served.person_id
+    left join customers on persons.person_id = customers.person_id
+    left join paid_back on persons.person_id = paid_back.person_id
+
+),
+
+final as (
+
+    select
+        person_id,
+        cast(contribution_margin as decimal(18, 2)) as contribution_margin,
+        returns_handling,
+        cast(cost_to_serve as decimal(18, 2)) as cost_to_serve,
+        cast(
+            contribution_margin - returns_handling - cost_to_serve as decimal(18, 2)
+        ) as net_value,
+        cast(round(acquisition_cost, 2) as decimal(18, 2)) as acquisition_cost,
+        first_order_value as value_first_365d,
+        case
+            when value_basis = 'margin'
+                then cast(first_order_value as double) / nullif(acquisition_cost, 0)
+        end as clv_to_cac,
+        cast(payback_days as integer) as payback_days,
+        cost_quality
+    from joined
+
+)
+
+select * from final
