@@ -64,7 +64,7 @@
         ('post_purchase_days', 0, none), ('attribution_lookback_days', 0, none), ('markov_min_conversions', 0, none),
         ('time_decay_half_life_days', 1, none), ('position_based_end_share', 0, 0.5),
         ('clv_horizon_months', 1, none), ('clv_monthly_discount_rate', 0, 1), ('clv_group_min_customers', 1, none),
-        ('clv_shrinkage_orders', 0.01, none),
+        ('clv_shrinkage_orders', 0.01, none), ('value_tier_top_share', 0, 0.5), ('value_tier_next_share', 0, 0.5),
     ]) }}
 {% endmacro %}
 
@@ -80,6 +80,7 @@
         'cart_abandon_hours', 'cart_recovery_days', 'cart_silence_days', 'post_purchase_days',
         'attribution_lookback_days', 'markov_min_conversions', 'time_decay_half_life_days',
         'position_based_end_share', 'clv_model', 'clv_horizon_months', 'clv_monthly_discount_rate', 'clv_group_by',
-        'clv_group_min_customers', 'clv_shrinkage_orders', 'clv_backtest_days',
+        'clv_group_min_customers', 'clv_shrinkage_orders', 'clv_backtest_days', 'value_tier_top_share',
+        'value_tier_next_share',
     ]) }}
 {% endmacro %}

@@ -5,6 +5,10 @@
     {% set succeeded = [] %}
     {% for result in results if result.status == 'success' %} {% do succeeded.append(result.node.unique_id) %} {% endfor %}
     {% if incremental_models() | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
+    {% set restated = run_query(
+        "select sum(deleted_rows) from ops.rewrites where model_name = 'fct_person_months' and run_number = " ~ run_number()
+    )[0][0] %}
+    {% if restated is not none %} {% do log('Restated ' ~ restated ~ ' rows of fct_person_months', info=true) %} {% endif %}
     {% set settings = graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first %}
     {#- In this order: dying in between, the next run does too much rather than too little. -#}
     update ops.runs

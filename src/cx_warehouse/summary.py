@@ -136,14 +136,17 @@ def _run_kind(settings: Settings) -> str:
     with duckdb.connect(settings.build_path, read_only=True) as connection:
         if not connection.execute("from duckdb_tables() where schema_name = 'ops'").fetchall():
             return ""
-        is_full_refresh, reasons, files = connection.execute(
+        is_full_refresh, reasons, files, restated = connection.execute(
             "select is_full_refresh, reasons,"
-            " (select count(*) from ops.files where files.run_number = runs.run_number)"
+            " (select count(*) from ops.files where files.run_number = runs.run_number),"
+            " (select coalesce(sum(deleted_rows), 0)::bigint from ops.rewrites"
+            " where rewrites.run_number = runs.run_number and model_name = 'fct_person_months')"
             " from ops.runs order by run_number desc limit 1"
         ).fetchall()[0]
     if is_full_refresh:
         return f"; all rows anew: {reasons}"
-    return f"; what {files} new file{'' if files == 1 else 's'} touched"
+    touched = f"what {files} new file{'' if files == 1 else 's'} touched"
+    return f"; {touched}; {_rows(restated)} of fct_person_months restated"
 
 
 def _warnings(gates: Sequence[GateResult]) -> str:

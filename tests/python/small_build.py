@@ -22,7 +22,9 @@ create schema staging; create schema marts; create schema quality;
 create table staging.stg_orders as select 'secret@example.com' as email;
 create table marts.dim_persons (
     person_id varchar not null, person_kind varchar, order_count bigint,
-    net_revenue decimal(18,2), first_order_at timestamp, last_order_at timestamp
+    net_revenue decimal(18,2), first_order_at timestamp, last_order_at timestamp,
+    lifecycle_stage varchar, rfm_segment varchar, value_tier varchar, predicted_clv decimal(18,2),
+    probability_alive double
 );
 create table marts.fct_orders (
     order_id varchar not null, person_id varchar, is_cancelled boolean,
@@ -47,7 +49,9 @@ select 'o-' || n, 'p-' || n, n = 4, case when n = 4 then null else 1 end, n <> 4
 from range(1, 5) as numbers(n);
 insert into marts.dim_persons
 select 'p-' || n, 'customer', (n <> 4)::int,
-    case n when 4 then 0 when 2 then 8 else 11 end, timestamp '2024-01-01', timestamp '2024-01-01'
+    case n when 4 then 0 when 2 then 8 else 11 end, timestamp '2024-01-01', timestamp '2024-01-01',
+    'loyal', case when n <> 4 then 'lost' end, case when n <> 4 then 'rest' end,
+    case when n <> 4 then 5 end, 0.5
 from range(1, 5) as numbers(n);
 insert into marts.fct_order_items
 select 'i-' || order_id, order_id, 1, gross_sales, discount_amount, net_sales, refund_amount,
@@ -155,6 +159,12 @@ select person_id, 9 :: decimal(18, 2) as contribution_margin,
     case when order_count > 0 then 41 end :: decimal(18, 2) as value_first_365d,
     20.5 :: double as clv_to_cac, 3 as payback_days, 'actual' as cost_quality
 from marts.dim_persons;
+create table marts.fct_person_months as
+select person_id, month, 1 as orders, 3.5 :: decimal(18, 2) as net_revenue, 2 as sessions,
+    1 as tickets, 2 :: decimal(18, 2) as cost_to_serve, 9 as latest_nps_score,
+    'lost' as rfm_segment, 'rest' as value_tier, 5 :: decimal(18, 2) as predicted_clv
+from marts.dim_persons
+cross join (values (date '2023-11-01'), (date '2023-12-01'), (date '2024-01-01')) as months(month);
 create table marts.fct_clv_backtest as
 select *, predicted_orders / nullif(actual_orders, 0) - 1 as error_rate
 from (values

@@ -26,7 +26,8 @@ MONEY = (
 INTERFACE = {
     "dim_persons": "person_id person_kind customer_ids first_seen_at first_order_at last_order_at"
     " order_count net_revenue contribution_margin acquisition_channel acquisition_promotion_id"
-    " is_promo_acquired sales_channels latest_nps_score email_hash",
+    " is_promo_acquired sales_channels rfm_segment lifecycle_stage value_tier latest_nps_score"
+    " predicted_clv probability_alive email_hash",
     "dim_identity_links": "link_id person_id identifier_kind identifier identifier_id evidence"
     " valid_from valid_to",
     "dim_products": "product_id product_name category list_price unit_cost",
@@ -48,7 +49,7 @@ INTERFACE = {
     " first_response_hours resolution_hours is_sla_breached is_reopened is_repeat_contact"
     " satisfaction_score cost_to_serve",
     "fct_nps_responses": "survey_id person_id survey_trigger sent_at responded_at score category"
-    " order_id ticket_id days_since_last_ticket",
+    " value_tier_at_response order_id ticket_id days_since_last_ticket",
     "agg_nps": "period_month segment_name segment_value surveys_sent surveys_mature responses"
     " response_rate promoters passives detractors nps nps_standard_error nps_low nps_high",
     "fct_cohorts": "cohort_month segment_name segment_value period_number period_month cohort_size"
@@ -80,6 +81,9 @@ INTERFACE = {
     " alpha_standard_error a a_standard_error b b_standard_error p p_standard_error q"
     " q_standard_error v v_standard_error log_likelihood customer_count calibration_end"
     " time_unit value_basis is_dropout_identified",
+    "fct_person_months": "person_id month orders net_revenue contribution_margin"
+    " cost_known_share sessions tickets cost_to_serve latest_nps_score rfm_segment value_tier"
+    " predicted_clv",
     "fct_person_economics": "person_id contribution_margin cost_to_serve net_value"
     " acquisition_cost value_first_365d clv_to_cac payback_days cost_quality",
     "fct_clv_backtest": "cutoff_date group_name group_value customers predicted_orders"

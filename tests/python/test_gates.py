@@ -238,6 +238,14 @@ BROKEN_RULES = {
             "share = case channel_group when 'email' then 1 end",
         ),
     },
+    "marts.dim_persons": {
+        "orders_of_a_person_add_up": ("net_revenue = 1", "order_count = 7"),
+        "customers_alone_have_scores": (
+            "rfm_segment = null",
+            "value_tier = 'top' where person_id = 'p-4'",
+            "predicted_clv = null where person_id = 'p-1'",
+        ),
+    },
     "marts.fct_attribution": {
         "credits_bring_all_money_of_an_order": (
             "credit = 0.4",
@@ -260,6 +268,13 @@ BROKEN_RULES = {
             "net_value = 6",
             "contribution_margin = null",
             "net_value = null",
+        ),
+    },
+    "marts.fct_person_months": {
+        "score_is_from_0_to_10": ("latest_nps_score = 11",),
+        "no_month_is_missing": (
+            "month = '2023-10-01' where month = '2023-11-01'",
+            "month = '2024-02-01' where month = '2024-01-01' and person_id = 'p-1'",
         ),
     },
     "marts.fct_clv_backtest": {

@@ -33,6 +33,14 @@ HER_SEGMENTS = {
     "first_category": "kitchen",
     "country": "DE",
     "survey_trigger": "post_purchase",
+    # no month of hers had ended when she was asked
+    "value_tier": "unknown",
+}
+# Places among all customers and fits of all of them, which move with every one of them.
+RELATIVE = {
+    "dim_persons": "rfm_segment, value_tier, predicted_clv, probability_alive",
+    "fct_person_months": "rfm_segment, value_tier, predicted_clv",
+    "fct_nps_responses": "value_tier_at_response",
 }
 
 
@@ -413,6 +421,35 @@ def test_what_she_brought_has_not_paid_back_what_the_ads_of_her_month_cost(demo)
     assert shared == value
 
 
+def test_her_months_run_from_the_first_order_to_the_last_that_has_ended(demo):
+    rows = demo.query(
+        "select strftime(month, '%m'), orders, net_revenue, contribution_margin, tickets,"
+        f" latest_nps_score from marts.fct_person_months where {HERS} order by month"
+    )
+    nothing = (0, Decimal("0.00"), Decimal("0.00"))
+    [(score, tickets)] = demo.query(
+        "select (select max(score) from marts.fct_nps_responses where person_id ="
+        " md5('customer_id:c-mia')), (select count(*) from marts.fct_support_tickets where"
+        " person_id = md5('customer_id:c-mia'))"
+    )
+    assert [row[:4] for row in rows] == [
+        ("04", 1, Decimal("36.70"), Decimal("13.47")),
+        *[(f"{month:02}", *nothing) for month in range(5, 10)],
+        ("10", 1, Decimal("28.92"), Decimal("13.20")),
+        ("11", *nothing),
+    ]
+    assert {row[5] for row in rows} == {score}
+    assert sum(row[4] for row in rows) == tickets
+    [(stage, tier, predicted, orders)] = demo.query(
+        "select lifecycle_stage, value_tier, predicted_clv, order_count"
+        f" from marts.dim_persons where {HERS}"
+    )
+    # of two orders, the last one in October
+    assert (stage, orders) == ("active", 2)
+    assert tier == "rest"
+    assert [(predicted,)] == demo.query(f"select predicted_clv from marts.fct_clv where {HERS}")
+
+
 def test_the_ad_was_paid_for(demo):
     [(clicks,)] = demo.query(
         "select clicks from marts.fct_ad_spend where spend_date = '2024-04-09'"
@@ -646,7 +683,10 @@ def test_her_rows_change_nobody_elses(demo, without_her):
         ):
             # her purchases move the fit that predicts everybody
             if mart not in {*AGGREGATES, "fct_clv", "fct_person_economics"}:
-                gone = f"from others.marts.{mart} except all from hers.marts.{mart}"
+                columns = f"* exclude ({RELATIVE[mart]})" if mart in RELATIVE else "*"
+                gone = " except all ".join(
+                    f"select {columns} from {shop}.marts.{mart}" for shop in ("others", "hers")
+                )
                 assert not con.execute(gone).fetchall(), mart
 
 

@@ -87,6 +87,9 @@ final as (
         person_id,
         moved_date,
         cast(sum(orders) as integer) as orders,
+        cast(
+            sum(case when margin is not null then orders else 0 end) as integer
+        ) as costed_orders,
         cast(sum(net_sales) as decimal(18, 2)) as net_sales,
         cast(sum(net_revenue) as decimal(18, 2)) as net_revenue,
         cast(coalesce(sum(margin), 0) as decimal(18, 2)) as known_margin,

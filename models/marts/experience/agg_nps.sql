@@ -3,6 +3,7 @@
     'survey_trigger': 'responses.survey_trigger',
     'country': 'coalesce(acquisitions.country, accounts.country)',
     'acquisition_channel': 'acquisitions.acquisition_channel',
+    'value_tier': 'months.value_tier',
 } %}
 {#- Adjusted Wald interval (Rocks 2016), 95 %, two-sided: three more answers, a quarter
     each for promoters and detractors, half for passives. -#}
@@ -27,6 +28,16 @@ accounts as (
 
 ),
 
+months as (
+
+    select
+        person_id,
+        month,
+        value_tier
+    from {{ ref('fct_person_months') }}
+
+),
+
 segmented as (
 
     select
@@ -41,6 +52,12 @@ segmented as (
     from responses
     left join acquisitions on responses.person_id = acquisitions.person_id
     left join accounts on responses.person_id = accounts.person_id
+    left join months
+        on
+            responses.person_id = months.person_id
+            and {{ month_of(
+                dbt.dateadd('month', -1, reporting_date('responses.sent_at'))
+            ) }} = months.month
 
 ),
 

@@ -10,6 +10,16 @@ tickets as (
 
 ),
 
+months as (
+
+    select
+        person_id,
+        month,
+        value_tier
+    from {{ ref('fct_person_months') }}
+
+),
+
 settings as (
 
     select * from {{ ref('int_settings') }}
@@ -84,6 +94,7 @@ final as (
             when surveys.score >= 7 then 'passive'
             when surveys.score >= 0 then 'detractor'
         end as category,
+        months.value_tier as value_tier_at_response,
         surveys.order_id,
         surveys.ticket_id,
         cast(
@@ -100,6 +111,12 @@ final as (
     from surveys
     left join preceded on surveys.survey_id = preceded.survey_id
     left join ranked on surveys.survey_id = ranked.survey_id
+    left join months
+        on
+            surveys.person_id = months.person_id
+            and {{ month_of(
+                dbt.dateadd('month', -1, reporting_date('surveys.answered_at'))
+            ) }} = months.month
     cross join settings
 
 )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cx_warehouse.clv.score import Customers, GroupFit, Options, Scores, score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 PARAMETERS: Final = ("r", "alpha", "a", "b", "p", "q", "v")
 ESTIMATES: Final = tuple(name for each in PARAMETERS for name in (each, f"{each}_standard_error"))
@@ -31,6 +34,14 @@ FITS: Final = pa.schema(
         *(pa.field(name, pa.float64()) for name in (*ESTIMATES, "log_likelihood")),
         pa.field("customer_count", pa.int64()),
         pa.field("is_dropout_identified", pa.bool_()),
+    ]
+)
+VALUED: Final = pa.schema(
+    [
+        pa.field("person_id", pa.string()),
+        pa.field("state_month", pa.date32()),
+        pa.field("predicted_clv", pa.float64()),
+        pa.field("probability_alive", pa.float64()),
     ]
 )
 BACKTESTED: Final = pa.schema(
@@ -156,6 +167,33 @@ def backtest(customers: pa.Table, options: Options) -> pa.Table:
         ]
         parts.append(pa.table(columns, names=BACKTESTED.names).cast(BACKTESTED))
     return pa.concat_tables(parts)
+
+
+def value_months(months: Iterable[pa.Table], options: Options) -> Iterator[pa.Table]:
+    """Fit anew at the end of each month and predict what was to come.
+
+    Parameters
+    ----------
+    months
+        For each month a table as `predict` takes it, with state_month beside.
+    options
+        How to predict.
+
+    Yields
+    ------
+    pyarrow.Table
+        Of a month, a row per person in the order of person_id, columns as in `VALUED`.
+    """
+    for month in months:
+        some = month.sort_by("person_id")
+        scores = _scores(some, replace(options, first_months=0))
+        columns = [
+            some["person_id"],
+            some["state_month"],
+            scores.predicted_clv,
+            scores.probability_alive,
+        ]
+        yield pa.table(columns, names=VALUED.names).cast(VALUED)
 
 
 def _scores(customers: pa.Table, options: Options) -> Scores:

@@ -26,6 +26,8 @@ FUNNEL_STEPS: Final = tuple(range(1, 9))
 FUNNEL_COUNTS: Final = ("entered", "entered_mature", "reached", "reached_mature", "reached_open")
 NPS_SEGMENTS: Final = ("all", "survey_trigger", "country", "acquisition_channel", "value_tier")
 
+VALUE_TIERS: Final = ("top", "next", "rest")
+
 NET_SALES: Final = RowRule(
     "net_sales_is_gross_less_discount",
     ("net_sales", "gross_sales", "discount_amount"),
@@ -289,6 +291,17 @@ def channel_revenue_rule() -> QueryRule:
     columns = ("attribution_model", "revenue")
     requires = ("marts.fct_orders.is_cancelled", "marts.fct_orders.net_revenue")
     return QueryRule("channels_share_the_revenue_of_orders", columns, query, requires)
+
+
+def dense_months_rule() -> QueryRule:
+    """Return the rule that a person has every month from the first to the last of all."""
+    query = (
+        "with months as (select person_id, min(month) as first_month, count(*) as months"
+        " from marts.fct_person_months group by all), ends as (select max(month) as last_month"
+        " from marts.fct_person_months) select months.person_id from months cross join ends"
+        " where months.months <> date_diff('month', months.first_month, ends.last_month) + 1"
+    )
+    return QueryRule("no_month_is_missing", ("person_id", "month"), query)
 
 
 def nps_responses_rule() -> QueryRule:

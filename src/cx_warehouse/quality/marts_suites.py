@@ -18,12 +18,14 @@ from cx_warehouse.quality.marts_rules import (
     NET_SALES,
     NPS_SEGMENTS,
     UNKNOWN_COST,
+    VALUE_TIERS,
     among,
     attributed_money_rule,
     attributed_value_rule,
     backtest_groups_rule,
     between_0_and_1,
     channel_revenue_rule,
+    dense_months_rule,
     exists,
     fewer_at_each_step_rule,
     funnel_end_rule,
@@ -94,6 +96,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_clv": ("person_id",),
     "marts.fct_clv_models": ("model_run_id",),
     "marts.fct_person_economics": ("person_id",),
+    "marts.fct_person_months": ("person_id", "month"),
     "marts.fct_clv_backtest": ("cutoff_date", "group_name", "group_value"),
     "quality.dq_row_counts": ("source_name", "table_name"),
     "quality.dq_quarantined_rows": ("quarantine_id",),
@@ -136,6 +139,16 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         in_order("first_order_at", "last_order_at"),
         *not_negative("order_count"),
         persons_money_rule(),
+        among("value_tier", VALUE_TIERS),
+        *between_0_and_1("probability_alive"),
+        *given("lifecycle_stage"),
+        RowRule(
+            "customers_alone_have_scores",
+            ("order_count", "rfm_segment", "value_tier", "predicted_clv"),
+            "(order_count > 0) <> (rfm_segment is not null)"
+            " or (order_count > 0) <> (value_tier is not null)"
+            " or (order_count > 0) <> (predicted_clv is not null)",
+        ),
     ),
     "marts.dim_promotions": (in_order("starts_at", "ends_at"),),
     "marts.fct_orders": (
@@ -395,6 +408,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             " or (person_id is null and is_newest_answer <> (score is not null))",
         ),
         *not_negative("days_since_last_ticket"),
+        among("value_tier_at_response", VALUE_TIERS),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_nps_responses"),
     ),
     "marts.agg_nps": (
@@ -481,6 +495,16 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "net_value is distinct from contribution_margin - returns_handling - cost_to_serve",
         ),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_person_economics"),
+    ),
+    "marts.fct_person_months": (
+        *given("orders", "net_revenue", "rfm_segment", "value_tier", "predicted_clv"),
+        *not_negative("orders", "sessions", "tickets", "cost_to_serve", "predicted_clv"),
+        among("value_tier", VALUE_TIERS),
+        RowRule(
+            "score_is_from_0_to_10", ("latest_nps_score",), "latest_nps_score not between 0 and 10"
+        ),
+        dense_months_rule(),
+        exists("person_id", "marts.dim_persons", "person_id", "marts.fct_person_months"),
     ),
     "quality.dq_row_counts": (
         RowRule("is_balanced", ("is_balanced",), "is_balanced is distinct from true"),

@@ -1,0 +1,150 @@
+{#- What customers of the same moment are ranked by, more is better. -#}
+{% set measures = {
+    'recency': '-days_since_last_order',
+    'frequency': 'order_count',
+    'monetary': 'monetary',
+    'value': 'predicted_clv',
+} %}
+{% set top = 1 - var('value_tier_top_share') %}
+{% set next = top - var('value_tier_next_share') %}
+
+with states as (
+
+    select * from {{ ref('int_customer_states') }}
+
+),
+
+predicted as (
+
+    select * from {{ ref('int_clv_predicted') }}
+
+),
+
+predicted_then as (
+
+    select * from {{ ref('int_clv_by_month') }}
+
+),
+
+rfm_segments as (
+
+    select * from {{ ref('rfm_segments') }}
+
+),
+
+-- ranks are of cents: they do not depend on the last bits of a fit
+valued as (
+
+    select
+        states.person_id,
+        states.state_month,
+        states.is_month_over,
+        states.is_as_of,
+        states.days_since_last_order,
+        states.order_count,
+        states.monetary,
+        cast(round(
+            coalesce(predicted_then.predicted_clv, predicted.predicted_clv), 2
+        ) as decimal(18, 2)) as predicted_clv,
+        coalesce(
+            predicted_then.probability_alive, predicted.probability_alive
+        ) as probability_alive
+    from states
+    left join predicted_then
+        on
+            states.person_id = predicted_then.person_id
+            and states.state_month = predicted_then.state_month
+    left join predicted
+        on states.person_id = predicted.person_id and states.is_as_of
+
+),
+
+ranked as (
+
+    select
+        *,
+        {% for name, expression in measures.items() -%}
+        rank() over (partition by state_month order by {{ expression }}) - 1
+            as {{ name }}_below,
+        {% endfor -%}
+        cast(count(*) over (partition by state_month) as double) as customers
+    from valued
+
+),
+
+-- 1 + 5 times the share of customers strictly below
+scored as (
+
+    select
+        *,
+        {% for name in ['recency', 'frequency', 'monetary'] -%}
+        cast(1 + floor(5 * {{ name }}_below / customers) as integer)
+            as {{ name }}_score,
+        {% endfor -%}
+        case
+            when value_below / customers >= {{ top | round(9) }} then 'top'
+            when value_below / customers >= {{ next | round(9) }} then 'next'
+            else 'rest'
+        end as value_tier
+    from ranked
+
+),
+
+scores as (
+
+    {% for score in range(1, 6) -%}
+    select {{ score }} as score
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- the first segment that holds the three scores
+named as (
+
+    select
+        scores.score as recency_score,
+        frequencies.score as frequency_score,
+        monetaries.score as monetary_score,
+        min_by(rfm_segments.rfm_segment, rfm_segments.segment_rank) as rfm_segment
+    from scores
+    cross join scores as frequencies
+    cross join scores as monetaries
+    inner join rfm_segments
+        on
+            scores.score >= rfm_segments.recency_min
+            and scores.score <= rfm_segments.recency_max
+            and frequencies.score >= rfm_segments.frequency_min
+            and frequencies.score <= rfm_segments.frequency_max
+            and monetaries.score >= rfm_segments.monetary_min
+            and monetaries.score <= rfm_segments.monetary_max
+    group by all
+
+),
+
+final as (
+
+    select
+        scored.person_id,
+        scored.state_month,
+        scored.is_month_over,
+        scored.is_as_of,
+        scored.days_since_last_order,
+        scored.order_count,
+        scored.recency_score,
+        scored.frequency_score,
+        scored.monetary_score,
+        named.rfm_segment,
+        scored.value_tier,
+        scored.predicted_clv,
+        scored.probability_alive
+    from scored
+    left join named
+        on
+            scored.recency_score = named.recency_score
+            and scored.frequency_score = named.frequency_score
+            and scored.monetary_score = named.monetary_score
+
+)
+
+select * from final
