@@ -21,7 +21,7 @@ BUILD = f"""
 create schema staging; create schema marts; create schema quality;
 create table staging.stg_orders as select 'secret@example.com' as email;
 create table marts.dim_persons (
-    person_id varchar not null, person_kind varchar, order_count bigint,
+    person_id varchar, person_kind varchar, order_count bigint,
     net_revenue decimal(18,2), first_order_at timestamp, last_order_at timestamp,
     lifecycle_stage varchar, rfm_segment varchar, value_tier varchar, predicted_clv decimal(18,2),
     probability_alive double
@@ -210,7 +210,8 @@ create table marts.fct_nps_responses as
 select *, timestamp '2024-01-08' as sent_at,
     case when score is not null then timestamp '2024-01-09' end as responded_at,
     'relationship' as survey_trigger, 3 as days_since_last_ticket, true as is_mature,
-    score is not null as is_newest_answer
+    score is not null as is_newest_answer,
+    case when score is not null then 'rest' end as value_tier_at_response
 from (values ('n-1', 'p-1', 10, 'promoter'), ('n-2', 'p-2', null, null),
     ('n-3', null, 3, 'detractor')) as surveys(survey_id, person_id, score, category);
 create table marts.agg_nps as

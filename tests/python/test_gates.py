@@ -542,7 +542,8 @@ def test_every_mart_of_the_project_has_a_declared_key():
 
 
 def test_the_page_escapes_what_the_data_holds_and_loads_nothing(settings):
-    change = "insert into marts.dim_persons (person_id) select '<script>x</script>' from range(2)"
+    change = "insert into marts.dim_persons (person_id, order_count, lifecycle_stage)"
+    change += " select '<script>x</script>', 0, 'visitor' from range(2)"
     write_build(settings.build_path, change=change)
     with pytest.raises(GateError, match="<script>x</script>"):
         check_marts(settings, {})
