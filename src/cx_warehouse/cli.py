@@ -63,6 +63,10 @@ DropoutModel = Annotated[
 Truth = Annotated[
     Path, typer.Option("--truth", help="Folder truth that `cx simulate` wrote beside the lake.")
 ]
+Pictures = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder of the pictures, $CX_WAREHOUSE_DIR/pictures if left out."),
+]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")]
 
 
@@ -155,6 +159,16 @@ def measure_reminders_command(truth: Truth) -> None:
     from cx_warehouse.measure.reminders import describe, measure_reminders
 
     print("\n".join(describe(measure_reminders(Settings.from_environment(), truth))))
+
+
+@app.command()
+def pictures(out: Pictures = None) -> None:
+    """Draw the published marts as SVG: calibration of CLV, retention, micro-conversions."""
+    from cx_warehouse.pictures import draw_pictures
+
+    settings = Settings.from_environment()
+    for path, told in draw_pictures(settings, out or settings.warehouse_dir / "pictures"):
+        print(f"{path}: {told}")
 
 
 def parse_date(text: str) -> date:

@@ -234,3 +234,65 @@ def test_research_is_followed_by_orders_of_the_same_person(analysed_demo):
         assert found["sessions_without"][name] == len(rest)
         assert found["order_rate_with"][name] == pytest.approx(len(set(own) & followed) / len(own))
         assert found["order_rate_without"][name] == pytest.approx(len(rest & followed) / len(rest))
+
+
+def test_channels_cost_and_bring_what_their_customers_do(analysed_demo):
+    people = analysed_demo.warehouse.frame(
+        "select acquisition_channel as channel, acquisition_cost::double as cost,"
+        " value_first_365d::double as worth, net_value::double as net, payback_days"
+        " from marts.fct_person_economics inner join marts.dim_persons using (person_id)"
+        " where order_count > 0"
+    )
+    found = analysed_demo.results["channels_worth_their_cost"].set_index("acquisition_channel")
+    sums = people.groupby("channel").agg(
+        customers=("cost", "size"), cost=("cost", "sum"), worth=("worth", "sum"), net=("net", "sum")
+    )
+    assert found["customers"].to_dict() == sums["customers"].to_dict()
+    ratio = (sums["worth"] / sums["cost"])[sums["cost"] > 0]
+    assert found["clv_to_cac"].dropna().to_dict() == pytest.approx(ratio.to_dict())
+    assert len(ratio) > 2
+    assert found["net_value_per_customer"].to_dict() == pytest.approx(
+        (sums["net"] / sums["customers"]).to_dict()
+    )
+    worse = set(found.index[found["costs_more_than_it_brings"].astype(bool)])
+    assert worse == set(sums.index[sums["worth"] < sums["cost"]])
+    paid = people[people["payback_days"].notna()].groupby("channel").size() / sums["customers"]
+    assert found["paid_back_share"].to_dict() == pytest.approx(paid.fillna(0).to_dict())
+
+
+def test_cohorts_over_predicted_are_those_of_the_back_test(analysed_demo):
+    found = analysed_demo.results["cohorts_over_predicted"]
+    over, actual = found["orders_over"], found["actual_orders"]
+    assert (over + actual).tolist() == pytest.approx(found["predicted_orders"].tolist())
+    assert (
+        found["is_over_beyond_chance"].tolist() == (over > 1.96 * (over + actual) ** 0.5).tolist()
+    )
+    assert (found["error_rate"].dropna() > -1).all()
+    assert found["cutoff_date"].nunique() == 2
+
+
+def test_what_followed_an_answer_is_of_the_six_months_after_it(analysed_demo):
+    answers = analysed_demo.warehouse.frame(
+        "select survey_id, person_id, score, category, responded_at,"
+        " coalesce(value_tier_at_response, 'no order yet') as tier from marts.fct_nps_responses"
+        " where is_newest_answer and person_id is not null and responded_at is not null"
+    )
+    months = analysed_demo.warehouse.frame(
+        "select person_id, month, contribution_margin::double as margin"
+        " from marts.fct_person_months"
+    )
+    answers["number"], months["number"] = (
+        month_number(answers["responded_at"]),
+        month_number(months["month"]),
+    )
+    after = answers.merge(months, on="person_id", suffixes=("", "_after"))
+    after = after[(after["number_after"] - after["number"]).between(1, 6)]
+    whole = after.groupby(["tier", "survey_id", "category", "score"])["margin"].agg(["size", "sum"])
+    whole = whole[whole["size"] == 6].reset_index()
+    found = analysed_demo.results["nps_and_what_followed"].set_index("value_tier")
+    assert found["answers"].to_dict() == whole.groupby("tier").size().to_dict()
+    promoters = whole[whole["category"] == "promoter"].groupby("tier")["sum"].mean()
+    assert found["margin_of_promoters"].dropna().to_dict() == pytest.approx(promoters.to_dict())
+    for tier, rows in whole.groupby("tier"):
+        slope = rows["sum"].cov(rows["score"]) / rows["score"].var()
+        assert found.loc[tier, "margin_per_point"] == pytest.approx(slope)
