@@ -137,7 +137,7 @@ def retention(con: duckdb.DuckDBPyConnection) -> Figure | None:
     axes.plot([], [], "o:", color=GREY, markerfacecolor="white", label="month not over")
     axes.set(xlabel="months since the first order", ylabel="customers who order in that month")
     axes.set_xticks(range(1, max(row[1] for row in rows if row[0] in cohorts) + 1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylim(bottom=0)
     axes.legend(title="cohort (customers)", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
