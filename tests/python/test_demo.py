@@ -80,6 +80,11 @@ INTERFACE = {
     " alpha_standard_error a a_standard_error b b_standard_error p p_standard_error q"
     " q_standard_error v v_standard_error log_likelihood customer_count calibration_end"
     " time_unit value_basis is_dropout_identified",
+    "fct_micro_conversion_value": "micro_conversion segment_name segment_value session_count"
+    " reach_rate conversion_rate_with conversion_rate_without adjusted_lift adjusted_lift_low"
+    " adjusted_lift_high matched_share state_value_margin state_value_margin_low"
+    " state_value_margin_high state_value_clv state_value_clv_low state_value_clv_high"
+    " sample_is_sufficient",
     "fct_clv_backtest": "cutoff_date group_name group_value customers predicted_orders"
     " actual_orders predicted_value actual_value error_rate naive_predicted_orders",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "clv_monthly_discount_rate",
     "clv_group_min_customers",
     "clv_shrinkage_orders",
+    "journey_silence_days",
 }
 # Settings of one model alone: the others need not state them.
 READ_BY = {
@@ -31,6 +32,7 @@ READ_BY = {
     "position_based_end_share": "int_order_credits",
     "clv_group_by": "int_clv_customers",
     "clv_backtest_days": "int_clv_days",
+    "micro_conversion_min_sessions": "fct_micro_conversion_value",
 }
 UNIT_TESTS = [
     test
