@@ -256,10 +256,30 @@ def test_values_are_those_of_the_published_journeys(simulated, stages, found) ->
         assert found[name, "all"].state_value_margin == pytest.approx(value, abs=1e-6)
 
 
+def test_a_history_ends_where_the_person_stands_today(simulated) -> None:
+    """After the last order it is what CLV is fitted on: the same counts and sums."""
+    names = "frequency recency_days monetary_value margin net_sales orders"
+    after = ", ".join(f"max_by(after_{name}, (ordered_at, order_id))" for name in names.split())
+    histories = simulated.warehouse.query(
+        f"select person_id, {after} from intermediate.int_order_histories"
+        " inner join marts.fct_orders using (order_id, person_id) group by person_id order by 1"
+    )
+    customers = simulated.warehouse.query(
+        f"select person_id, {', '.join(names.split())} from intermediate.int_clv_customers"
+        " where holdout_days = 0 order by 1"
+    )
+    assert len(histories) == len(customers) > 100
+    for found, expected in zip(histories, customers, strict=True):
+        assert found[0] == expected[0]
+        assert [float(n) for n in found[1:]] == pytest.approx([float(n) for n in expected[1:]])
+
+
 def test_signs_are_those_that_a_shop_expects(found) -> None:
     cart, bounce = found["add_to_cart", "all"], found["bounce", "all"]
     assert cart.state_value_margin_low > 0
+    assert cart.state_value_clv_low > cart.state_value_margin_low
     assert cart.adjusted_lift_low > 0
     assert bounce.state_value_margin <= 0
+    assert bounce.state_value_clv <= 0
     assert bounce.adjusted_lift_high < 0
     assert cart.sample_is_sufficient

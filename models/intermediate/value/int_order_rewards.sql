@@ -1,3 +1,7 @@
+{% set history = [
+    'frequency', 'recency_days', 'monetary_value', 'margin', 'net_sales', 'orders'
+] %}
+
 with placed as (
 
     select
@@ -21,11 +25,18 @@ costs as (
 
 ),
 
--- a cancelled order was placed, and brings nothing
+histories as (
+
+    select * from {{ ref('int_order_histories') }}
+
+),
+
+-- a cancelled order was placed, and brings nothing; nobody's order adds to no history
 final as (
 
     select
         placed.order_id,
+        placed.person_id,
         {{ hash_as_number('placed.person_id') }} as person_key,
         placed.ordered_at,
         case when orders.is_cancelled then 0 else orders.net_sales end as net_sales,
@@ -35,10 +46,16 @@ final as (
                 orders.net_revenue - costs.cost_of_goods
                 - orders.payment_fee - orders.fulfilment_cost
         end as margin,
-        cast(0 as decimal(18, 2)) as clv_gain
+        {% for when in ['before', 'after'] -%}
+        {% for name in history -%}
+        histories.{{ when }}_{{ name }},
+        {% endfor -%}
+        {% endfor -%}
+        histories.age_days
     from placed
     inner join orders on placed.order_id = orders.order_id
     inner join costs on placed.order_id = costs.order_id
+    left join histories on placed.order_id = histories.order_id
 
 )
 

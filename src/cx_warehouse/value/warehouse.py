@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cx_warehouse.value.gains import clv_gains
 from cx_warehouse.value.journeys import NO_STEP, Happenings, Kinds, in_time, moves_of
 from cx_warehouse.value.lift import NEVER, Comparison, Sessions, Steps
 from cx_warehouse.value.states import Chain, Journeys, StepValues
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cx_warehouse.clv.score import Options
     from cx_warehouse.value.lift import Lift
 
     Floats = NDArray[np.float64]
@@ -49,10 +51,13 @@ class Rules:
         as_of, UTC.
     silence_days
         Days without a step after which a journey is over.
+    options
+        How values of persons are predicted.
     """
 
     now: datetime
     silence_days: float
+    options: Options
 
 
 class Segment(NamedTuple):
@@ -113,7 +118,11 @@ class Shop:
 
 
 def micro_conversion_values(
-    sessions: pa.Table, orders: pa.Table, micro_conversions: pa.Table, rules: Rules
+    sessions: pa.Table,
+    orders: pa.Table,
+    fits: pa.Table,
+    micro_conversions: pa.Table,
+    rules: Rules,
 ) -> pa.Table:
     """Value each micro-conversion in each segment of sessions.
 
@@ -125,7 +134,9 @@ def micro_conversion_values(
         occurred_at and micro_conversion, each micro-conversion once.
     orders
         One row per order of somebody: order_id, person_key, ordered_at, margin (null where unknown)
-        and net_sales, both 0 for a cancelled one, and clv_gain.
+        and net_sales, both 0 for a cancelled one, and what `clv_gains` needs.
+    fits
+        Of predicted values, as in `clv_gains`.
     micro_conversions
         The registry: micro_conversion, stage_number.
     rules
@@ -148,7 +159,10 @@ def micro_conversion_values(
     shop = Shop(sessions, kinds)
     comparison = Comparison(shop.sessions, shop.steps, kinds)
     lifts = comparison.lifts([segment.of_cell for segment in shop.segments])
-    journeys = _journeys(shop, orders.sort_by("order_id"), kinds, rules)
+    orders = orders.sort_by("order_id")
+    margin = _amounts(orders["margin"])
+    rewards = np.stack([margin, margin + clv_gains(orders, fits, rules.options)], axis=1)
+    journeys = _journeys(shop, orders, rewards, kinds, rules)
     chain = Chain(journeys, shop.keys, kinds) if len(journeys.person) else None
     parts = []
     for segment, lift in zip(shop.segments, lifts, strict=True):
@@ -166,7 +180,9 @@ def micro_conversion_values(
     return pa.concat_tables(parts)
 
 
-def _journeys(shop: Shop, orders: pa.Table, kinds: Kinds, rules: Rules) -> Journeys:
+def _journeys(
+    shop: Shop, orders: pa.Table, rewards: Floats, kinds: Kinds, rules: Rules
+) -> Journeys:
     """Return the moves of all persons' journeys that are over, and what their ends bring."""
     steps, persons = shop.steps, shop.sessions.person[shop.steps.session]
     keys = _numbers(orders["person_key"]).astype(np.uint64)
@@ -187,13 +203,12 @@ def _journeys(shop: Shop, orders: pa.Table, kinds: Kinds, rules: Rules) -> Journ
     is_order = happened.step == NO_STEP
     number = np.where(is_order, np.cumsum(is_order), np.cumsum(~is_order)) - 1
     ordered = order[number[moves.row[ends]]]
-    margin = _amounts(orders["margin"])
-    rewards = np.zeros((len(moves.row), len(REWARDS)))
-    rewards[ends] = np.stack([margin, margin + _amounts(orders["clv_gain"])], axis=1)[ordered]
+    brought = np.zeros((len(moves.row), len(REWARDS)))
+    brought[ends] = rewards[ordered]
     sales = np.zeros(len(moves.row))
     sales[ends] = _amounts(orders["net_sales"])[ordered]
     cell = shop.sessions.cell[steps.session[number[moves.first]]]
-    return Journeys(moves, happened.person[moves.row], cell, rewards, sales)
+    return Journeys(moves, happened.person[moves.row], cell, brought, sales)
 
 
 def _counts(shop: Shop, segment: Segment, kinds: int) -> dict[str, Numbers]:
