@@ -7,7 +7,7 @@
     {% endfor %}
     {% for name, low, high in setting_limits() %}
         {% set value = var(name) %}
-        {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers'] or name.startswith('identity_max') %}
+        {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers', 'sessions'] or name.startswith('identity_max') %}
         {% if value is not number or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
             {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
@@ -65,6 +65,7 @@
         ('time_decay_half_life_days', 1, none), ('position_based_end_share', 0, 0.5),
         ('clv_horizon_months', 1, none), ('clv_monthly_discount_rate', 0, 1), ('clv_group_min_customers', 1, none),
         ('clv_shrinkage_orders', 0.01, none), ('value_tier_top_share', 0, 0.5), ('value_tier_next_share', 0, 0.5),
+        ('journey_silence_days', 1, none), ('micro_conversion_min_sessions', 1, none),
     ]) }}
 {% endmacro %}
 
@@ -81,6 +82,6 @@
         'attribution_lookback_days', 'markov_min_conversions', 'time_decay_half_life_days',
         'position_based_end_share', 'clv_model', 'clv_horizon_months', 'clv_monthly_discount_rate', 'clv_group_by',
         'clv_group_min_customers', 'clv_shrinkage_orders', 'clv_backtest_days', 'value_tier_top_share',
-        'value_tier_next_share',
+        'value_tier_next_share', 'journey_silence_days', 'micro_conversion_min_sessions',
     ]) }}
 {% endmacro %}

@@ -117,6 +117,16 @@
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
 
+{#- Aggregate: a list of rows of some columns, in no order. -#}
+{% macro list_of_rows(columns) %}{{ return(adapter.dispatch('list_of_rows')(columns)) }}{% endmacro %}
+{% macro duckdb__list_of_rows(columns) -%}
+    list(struct_pack({% for name in columns %}{{ name }} := {{ name }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{#- The first 15 digits of a hexadecimal hash, as a number. -#}
+{% macro hash_as_number(hash) %}{{ return(adapter.dispatch('hash_as_number')(hash)) }}{% endmacro %}
+{% macro duckdb__hash_as_number(hash) %}cast('0x' || left({{ hash }}, 15) as bigint){% endmacro %}
+
 {#- After `as`: a step that is read twice is worked out twice, which costs less than keeping a wide table aside. -#}
 {% macro not_materialized() %}{{ return(adapter.dispatch('not_materialized')()) }}{% endmacro %}
 {% macro duckdb__not_materialized() %}not materialized{% endmacro %}

@@ -105,6 +105,19 @@ create table marts.fct_micro_conversions as
 select session_id, 'search' as micro_conversion, person_id, started_at as occurred_at,
     'research' as stage, 1 as polarity, 2 as occurrence_count
 from marts.fct_sessions;
+create table marts.fct_micro_conversion_value as
+select 'search' as micro_conversion, segment_name, segment_value, session_count, reach_rate,
+    0.8 :: double as conversion_rate_with,
+    case when reach_rate < 1 then 0.1 :: double end as conversion_rate_without,
+    0.2 :: double as adjusted_lift, 0.1 :: double as adjusted_lift_low,
+    0.3 :: double as adjusted_lift_high, 0.9 :: double as matched_share,
+    1.5 :: double as state_value_margin, 1.0 :: double as state_value_margin_low,
+    2.0 :: double as state_value_margin_high, 2.5 :: double as state_value_clv,
+    2.0 :: double as state_value_clv_low, 3.0 :: double as state_value_clv_high,
+    false as sample_is_sufficient
+from (values
+    ('all', 'all', 5, 1.0 :: double), ('is_new', 'true', 3, 0.9), ('is_new', 'false', 2, 1.0)
+) as segments (segment_name, segment_value, session_count, reach_rate);
 create table marts.fct_searches as
 select 'e-' || session_id as event_id, session_id, person_id, 'tea' as search_term,
     event_count - 5 as result_count, true as is_zero_result, false as is_refinement,

@@ -84,6 +84,11 @@ FITS = "log_likelihood customer_count is_dropout_identified " + " ".join(
 )
 BACKTEST = "rows customers predicted_orders actual_orders error_rate naive_predicted_orders"
 BACKTEST += " naive_error_rate predicted_value actual_value value_error_rate is_identified"
+STATES = " ".join(f"state_value_{r}{e}" for r in ("margin", "clv") for e in ("", "_low", "_high"))
+SEGMENTS = (
+    "rows session_count reach_rate conversion_rate_with conversion_rate_without adjusted_lift"
+)
+SEGMENTS += f" adjusted_lift_low adjusted_lift_high matched_share sample_is_sufficient {STATES}"
 CREDITS = "rows credit attributed_revenue attributed_margin"
 CHANNELS = "rows orders revenue margin cost_known_share cost_per_order return_on_ad_spend"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
@@ -93,7 +98,8 @@ WITHOUT = {
     # lines carry the costs and categories
     "storefront.order_items": Effect(
         empty="fct_order_items",
-        null="fct_orders.item_count fct_orders.cost_of_goods fct_orders.contribution_margin"
+        null=" ".join(f"fct_micro_conversion_value.{column}" for column in STATES.split())
+        + " fct_orders.item_count fct_orders.cost_of_goods fct_orders.contribution_margin"
         " fct_sales_movements.cost_of_goods fct_sales_movements.contribution_margin"
         " fct_cohorts.cumulative_margin_per_customer",
         changed={
@@ -120,6 +126,7 @@ WITHOUT = {
             "fct_sales_movements": "person_id",
             "fct_sessions": "person_id",
             "fct_micro_conversions": "person_id",
+            "fct_micro_conversion_value": SEGMENTS,
             "fct_searches": "person_id",
             "fct_carts": CARTS,
             "fct_touchpoints": "person_id journey_stage",
@@ -143,6 +150,7 @@ WITHOUT = {
         changed={
             "fct_order_items": COSTS,
             "fct_orders": COSTS,
+            "fct_micro_conversion_value": STATES,
             "fct_clv": f"expected_order_value {VALUES}",
             "fct_clv_backtest": f"{BACKTEST} cost_known_share",
             "fct_attribution": "attributed_margin",
@@ -161,6 +169,7 @@ WITHOUT = {
             "fct_order_items": "net_revenue cost_of_goods contribution_margin",
             "fct_sales_movements": "rows net_revenue cost_of_goods contribution_margin",
             "fct_sessions": "net_revenue",
+            "fct_micro_conversion_value": STATES,
             "fct_clv": VALUES,
             "fct_clv_backtest": BACKTEST,
             "fct_attribution": "attributed_revenue attributed_margin",
@@ -191,7 +200,7 @@ WITHOUT = {
     ),
     "web.events": Effect(
         empty="fct_sessions fct_micro_conversions fct_searches fct_carts fct_funnel_entries"
-        " agg_funnel_daily",
+        " agg_funnel_daily fct_micro_conversion_value",
         null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel",
         changed={
             **IDENTIFIERS,
@@ -228,6 +237,7 @@ WITHOUT = {
             "dim_persons": "rows first_seen_at email_hash",
             "fct_sessions": "person_id",
             "fct_micro_conversions": "person_id",
+            "fct_micro_conversion_value": SEGMENTS,
             "fct_searches": "person_id",
             "fct_touchpoints": "rows person_id journey_stage",
             "fct_channel_removal_effects": REMOVAL,

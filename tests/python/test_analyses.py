@@ -296,3 +296,37 @@ def test_what_followed_an_answer_is_of_the_six_months_after_it(analysed_demo):
     for tier, rows in whole.groupby("tier"):
         slope = rows["sum"].cov(rows["score"]) / rows["score"].var()
         assert found.loc[tier, "margin_per_point"] == pytest.approx(slope)
+
+
+def test_what_is_worth_most_is_certain_and_comes_first(analysed_demo):
+    values = analysed_demo.warehouse.frame(
+        "from marts.fct_micro_conversion_value where segment_name = 'all' and sample_is_sufficient"
+    ).set_index("micro_conversion")
+    is_certain = (values["state_value_clv_low"] > 0) | (values["state_value_clv_high"] < 0)
+    found = analysed_demo.results["micro_conversions_worth_most"].set_index("micro_conversion")
+    assert set(found.index) == set(values[is_certain].index) < set(values.index)
+    assert found["state_value_clv"].is_monotonic_decreasing
+    expected = 1000 * values["reach_rate"] * values["state_value_clv"]
+    assert found["value_per_1000_sessions"].to_dict() == pytest.approx(
+        expected[is_certain].to_dict()
+    )
+    assert (found.loc["bounce", "state_value_clv"] < 0) & (found.loc["bounce", "polarity"] == -1)
+
+
+def test_ranks_by_margin_and_by_lifetime_value_stand_side_by_side(analysed_demo):
+    values = analysed_demo.warehouse.frame(
+        "from marts.fct_micro_conversion_value where segment_name = 'all' and sample_is_sufficient"
+    ).set_index("micro_conversion")
+    found = analysed_demo.results["margin_now_or_value_later"].set_index("micro_conversion")
+    ranks = values[["state_value_margin", "state_value_clv"]].rank(ascending=False, method="min")
+    assert found["rank_by_margin"].to_dict() == ranks["state_value_margin"].to_dict()
+    assert found["rank_by_clv"].to_dict() == ranks["state_value_clv"].to_dict()
+    later = 1 - values["state_value_margin"] / values["state_value_clv"]
+    is_known = found["later_value_share"].notna()
+    assert is_known.sum() > 5
+    assert found[is_known]["later_value_share"].to_dict() == pytest.approx(
+        later[found[is_known].index].to_dict()
+    )
+    is_sure = (values["state_value_margin_low"] > 0) | (values["state_value_margin_high"] < 0)
+    says_margin = found["worth_something_in"].isin(["both", "margin alone"])
+    assert says_margin.to_dict() == is_sure.to_dict()

@@ -67,6 +67,8 @@ WRONG_VARS = [
     ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),
     ("clv_group_by", "promo", "must be one of all, is_promo_acquired, acquisition_channel"),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
+    ("journey_silence_days", 0, "must be a whole number from 1 on"),
+    ("micro_conversion_min_sessions", 0.5, "must be a whole number from 1 on"),
     ("clv_backtest_days", [90, 0], "must be a list of different whole numbers from 1 on"),
 ]
 

@@ -86,6 +86,11 @@ INTERFACE = {
     " predicted_clv",
     "fct_person_economics": "person_id contribution_margin cost_to_serve net_value"
     " acquisition_cost value_first_365d clv_to_cac payback_days cost_quality",
+    "fct_micro_conversion_value": "micro_conversion segment_name segment_value session_count"
+    " reach_rate conversion_rate_with conversion_rate_without adjusted_lift adjusted_lift_low"
+    " adjusted_lift_high matched_share state_value_margin state_value_margin_low"
+    " state_value_margin_high state_value_clv state_value_clv_low state_value_clv_high"
+    " sample_is_sufficient",
     "fct_clv_backtest": "cutoff_date group_name group_value customers predicted_orders"
     " actual_orders predicted_value actual_value error_rate naive_predicted_orders",
     "fct_funnel_entries": "funnel_name person_id entered_at step_1_at step_2_at step_3_at"

@@ -189,6 +189,32 @@ BROKEN_RULES = {
         "polarity_is_1_or_minus_1": ("polarity = 0", "polarity = null"),
         "what_happened_happened_once_at_least": ("occurrence_count = 0", "occurrence_count = null"),
     },
+    "marts.fct_micro_conversion_value": {
+        "a_rate_is_null_without_sessions_alone": (
+            "reach_rate = null",
+            "session_count = 0",
+            "conversion_rate_with = null",
+            "conversion_rate_without = null where segment_value = 'true'",
+            "conversion_rate_without = 0.1 where segment_value = 'all'",
+        ),
+        "a_lift_is_from_minus_1_to_1": (
+            "adjusted_lift = 1.1, adjusted_lift_low = null, adjusted_lift_high = null",
+        ),
+        **{
+            f"{column}_is_within_its_interval": (
+                f"{column} = 9",
+                f"{column} = null",
+                f"{column}_low = null",
+                f"{column}_high = null",
+            )
+            for column in ("adjusted_lift", "state_value_margin", "state_value_clv")
+        },
+        "every_session_is_counted_once_in_each_segment": (
+            "session_count = 4 where segment_value = 'all'",
+            "session_count = 1 where segment_value = 'true'",
+            "micro_conversion = 'bounce'",
+        ),
+    },
     "marts.fct_searches": {
         "zero_results_follow_from_the_count": (
             "is_zero_result = false",

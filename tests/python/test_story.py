@@ -25,6 +25,7 @@ PHONE, TABLET = "d-mia-phone", "d-mia-tablet"
 AGGREGATES = (
     *("fct_cohorts", "agg_nps", "agg_funnel_daily", "fct_channel_removal_effects"),
     *("agg_channel_performance", "fct_clv_models", "fct_clv_backtest"),
+    "fct_micro_conversion_value",
 )
 HER_SEGMENTS = {
     "all": "all",
@@ -267,6 +268,19 @@ def test_her_small_steps_are_written_down(demo):
         ("product_view", at("04-13 10:02:00"), "research", 1),
         ("social_share", at("04-13 10:03:10"), "recommend", 1),
     ]
+
+
+def test_her_visits_count_in_the_segments_that_they_are_in(demo, without_her):
+    """She fills a cart on her first visit, by phone, and on her last, by tablet."""
+    keys = "micro_conversion, segment_name, segment_value"
+    gained = added(demo, without_her, keys, "session_count", "marts.fct_micro_conversion_value")
+    for name, counts in {
+        "add_to_cart": {"all": 2, "mobile": 1, "tablet": 1, "true": 1, "false": 1},
+        "social_share": {"all": 1, "mobile": 1, "false": 1},
+        "checkout_started": {"all": 2, "tablet": 2, "false": 2},
+    }.items():
+        found = {key[2]: count for key, (count,) in gained.items() if key[0] == name}
+        assert found == counts
 
 
 def test_she_knew_where_to_look(demo):

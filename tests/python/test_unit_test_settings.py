@@ -21,6 +21,7 @@ ELSEWHERE = {
     "clv_horizon_months",
     "clv_group_min_customers",
     "clv_shrinkage_orders",
+    "journey_silence_days",
 }
 # Settings of few models alone: the others need not state them.
 READ_BY = {
@@ -33,6 +34,7 @@ READ_BY = {
     "value_tier_top_share": {"int_customer_scores"},
     "value_tier_next_share": {"int_customer_scores"},
     "clv_backtest_days": {"int_clv_days"},
+    "micro_conversion_min_sessions": {"fct_micro_conversion_value"},
 }
 UNIT_TESTS = [
     test

@@ -128,6 +128,8 @@ class GroupFit:
         Of the counts, by the model that predicts.
     mean_order_value, margin_rate
         Net sales over orders, and margin over net sales (0 where that is 0 or less).
+    mean_spend
+        Mean net sales of a repeat day; None where nobody bought again for more than 0.
     customer_count
         Customers who were fitted.
     is_identified
@@ -140,6 +142,7 @@ class GroupFit:
     log_likelihood: float
     mean_order_value: float
     margin_rate: float
+    mean_spend: float | None
     customer_count: int
     is_converged: bool
     is_dropout_identified: bool
@@ -202,11 +205,37 @@ class _Columns(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Estimates:
+    """What of a fit predicts.
+
+    Attributes
+    ----------
+    parameters
+        r, alpha (days), a, b; a = 0 where nobody is lost.
+    spend
+        The model of spend.
+    mean_order_value, margin_rate
+        As in `GroupFit`.
+    """
+
+    parameters: tuple[float, float, float, float]
+    spend: SpendFit
+    mean_order_value: float
+    margin_rate: float
+
+
+@dataclass(frozen=True)
 class _Fitted:
     counts: CountsFit
     spend: SpendFit
     mean_order_value: float
     margin_rate: float
+
+    @property
+    def estimates(self) -> Estimates:
+        return Estimates(
+            self.counts.parameters, self.spend, self.mean_order_value, self.margin_rate
+        )
 
     @property
     def is_identified(self) -> bool:
@@ -242,7 +271,49 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
     options = options or Options()
     columns = _checked(customers)
     count = len(columns.frequency)
-    scores = Scores(
+    scores = _empty_scores(count)
+    for label, fitted_rows, scored_rows in _groups(customers.group, count, options):
+        fitted = _fit(columns.of(fitted_rows), options)
+        scores.fit[scored_rows] = len(scores.fits)
+        scores.is_identified[scored_rows] = fitted.is_identified
+        scores.fits.append(_record(label, fitted, len(columns.frequency[fitted_rows])))
+        _predict(columns, scored_rows, fitted.estimates, options, scores)
+    np.maximum(scores.predicted_clv_signed, 0, out=scores.predicted_clv)
+    return scores
+
+
+def value_of(customers: Customers, estimates: Estimates, options: Options) -> Floats:
+    """Predict the value of histories, whosever they are, by a fit that was made before.
+
+    Parameters
+    ----------
+    customers
+        Columns of equal length; their groups do not matter.
+    estimates
+        The fit.
+    options
+        Those of the fit.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): predicted_clv_signed as in `score`.
+
+    Raises
+    ------
+    ValueError
+        If a column is no list of finite numbers, or lengths differ.
+    """
+    columns = _checked(customers)
+    count = len(columns.frequency)
+    scores = _empty_scores(count)
+    if count:
+        _predict(columns, slice(0, count), estimates, options, scores)
+    return scores.predicted_clv_signed
+
+
+def _empty_scores(count: int) -> Scores:
+    return Scores(
         probability_alive=np.empty(count),
         expected_orders_90d=np.empty(count),
         expected_orders_365d=np.empty(count),
@@ -255,14 +326,6 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
         is_identified=np.zeros(count, dtype=np.bool_),
         fits=[],
     )
-    for label, fitted_rows, scored_rows in _groups(customers.group, count, options):
-        fitted = _fit(columns.of(fitted_rows), options)
-        scores.fit[scored_rows] = len(scores.fits)
-        scores.is_identified[scored_rows] = fitted.is_identified
-        scores.fits.append(_record(label, fitted, len(columns.frequency[fitted_rows])))
-        _predict(columns, scored_rows, fitted, options, scores)
-    np.maximum(scores.predicted_clv_signed, 0, out=scores.predicted_clv)
-    return scores
 
 
 def _checked(customers: Customers) -> _Columns:
@@ -316,7 +379,7 @@ def _fit(columns: _Columns, options: Options) -> _Fitted:
 
 
 def _predict(
-    columns: _Columns, rows: Rows, fitted: _Fitted, options: Options, scores: Scores
+    columns: _Columns, rows: Rows, fitted: Estimates, options: Options, scores: Scores
 ) -> None:
     """Write the predictions of some rows."""
     kinds = Kinds(columns.frequency[rows], columns.age[rows])
@@ -326,7 +389,7 @@ def _predict(
         part = slice(start, end) if isinstance(rows, slice) else rows[start:end]
         some = columns.of(part)
         alive = probability_alive(
-            fitted.counts.parameters, some.frequency, some.recency, some.age, options.model
+            fitted.parameters, some.frequency, some.recency, some.age, options.model
         )
         orders = np.take(if_alive, kinds.places[start:end], axis=1)
         value = expected_value(
@@ -347,7 +410,7 @@ def _predict(
         scores.predicted_first_year[part] = alive * orders[3] * value * rate
 
 
-def _orders_if_alive(kinds: Kinds, fitted: _Fitted, options: Options) -> Floats:
+def _orders_if_alive(kinds: Kinds, fitted: Estimates, options: Options) -> Floats:
     """Return what is expected of each distinct kind of customer that is alive, shape (4, kinds).
 
     Orders within each of `SHOWN_DAYS`, discounted orders within the horizon, and those in what is
@@ -355,7 +418,7 @@ def _orders_if_alive(kinds: Kinds, fitted: _Fitted, options: Options) -> Floats:
     """
     months = np.arange(1, options.horizon_months + 1) * options.days_per_month
     orders = orders_if_alive(
-        fitted.counts.parameters,
+        fitted.parameters,
         kinds.frequency,
         kinds.age,
         np.array([*SHOWN_DAYS, *months]),
@@ -368,7 +431,7 @@ def _orders_if_alive(kinds: Kinds, fitted: _Fitted, options: Options) -> Floats:
     left = np.maximum(ends - kinds.age[is_young, np.newaxis], 0)
     first_year[is_young] = _discounted(
         orders_if_alive(
-            fitted.counts.parameters,
+            fitted.parameters,
             kinds.frequency[is_young],
             kinds.age[is_young],
             left,
@@ -400,6 +463,7 @@ def _record(label: object, fitted: _Fitted, customer_count: int) -> GroupFit:
         log_likelihood=counts.used.log_likelihood,
         mean_order_value=fitted.mean_order_value,
         margin_rate=fitted.margin_rate,
+        mean_spend=spend.mean if spend.persons else None,
         customer_count=customer_count,
         is_converged=counts.used.is_converged
         and (spend.estimate is None or spend.estimate.is_converged),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cx_warehouse.clv.score import Customers, GroupFit, Options, Scores, score
+from cx_warehouse.clv.likelihood import Maximum
+from cx_warehouse.clv.score import Customers, Estimates, GroupFit, Options, Scores, score
+from cx_warehouse.clv.spend import SpendFit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 PARAMETERS: Final = ("r", "alpha", "a", "b", "p", "q", "v")
 ESTIMATES: Final = tuple(name for each in PARAMETERS for name in (each, f"{each}_standard_error"))
+MEANS: Final = ("mean_order_value", "margin_rate", "mean_spend")
 PREDICTED: Final = (
     "probability_alive",
     "expected_orders_90d",
@@ -31,9 +34,11 @@ FITS: Final = pa.schema(
         pa.field("fit", pa.int32()),
         pa.field("model_run_id", pa.string()),
         *(pa.field(name, pa.string()) for name in ("model", "segment_name", "segment_value")),
-        *(pa.field(name, pa.float64()) for name in (*ESTIMATES, "log_likelihood")),
+        *(pa.field(name, pa.float64()) for name in (*ESTIMATES, "log_likelihood", *MEANS)),
         pa.field("customer_count", pa.int64()),
         pa.field("is_dropout_identified", pa.bool_()),
+        pa.field("is_spend_identified", pa.bool_()),
+        pa.field("value_basis", pa.string()),
     ]
 )
 VALUED: Final = pa.schema(
@@ -196,6 +201,19 @@ def value_months(months: Iterable[pa.Table], options: Options) -> Iterator[pa.Ta
         yield pa.table(columns, names=VALUED.names).cast(VALUED)
 
 
+def estimates_of(fit: Mapping[str, Any]) -> Estimates:
+    """Return what predicts, from a row of the fits of `predict`."""
+    found = None
+    if fit["is_spend_identified"]:
+        shape = np.array([fit[name] for name in ("p", "q", "v")])
+        found = Maximum(shape, np.full(3, np.nan), np.nan, is_converged=True, is_curved=True)
+    mean = fit["mean_spend"]
+    spend = SpendFit(found, mean or 0.0, 0 if mean is None else 1)
+    # without dropout there is neither a nor b
+    counts = (fit["r"], fit["alpha"], fit["a"] or 0.0, fit["b"] or 1.0)
+    return Estimates(counts, spend, fit["mean_order_value"], fit["margin_rate"])
+
+
 def _scores(customers: pa.Table, options: Options) -> Scores:
     numbers = {
         name: customers[name].to_numpy().astype(np.float64)
@@ -221,4 +239,7 @@ def _row(place: int, fit: GroupFit, run: Run) -> dict[str, object]:
         "log_likelihood": fit.log_likelihood,
         "customer_count": fit.customer_count,
         "is_dropout_identified": fit.is_dropout_identified,
+        "is_spend_identified": fit.is_spend_identified,
+        **{name: getattr(fit, name) for name in MEANS},
+        "value_basis": run.value_basis,
     }

@@ -216,6 +216,35 @@ def nps_segments_rule() -> QueryRule:
     return QueryRule("segments_of_a_month_add_up_to_all", columns, query)
 
 
+def valued_sessions_rule() -> QueryRule:
+    """Return the rule that each segment counts the sessions of a micro-conversion once."""
+    query = (
+        "with counts as (select micro_conversion, segment_name, sum(session_count) as session_count"
+        " from marts.fct_micro_conversion_value group by all),"
+        " sessions as (select micro_conversion, count(*) as session_count"
+        " from marts.fct_micro_conversions group by all)"
+        " select counts.micro_conversion || ' | ' || counts.segment_name from counts"
+        " left join sessions on sessions.micro_conversion = counts.micro_conversion"
+        " where counts.session_count is distinct from coalesce(sessions.session_count, 0)"
+        " union all select sessions.micro_conversion from sessions"
+        " where not exists (select 1 from counts"
+        " where counts.micro_conversion = sessions.micro_conversion)"
+    )
+    columns = ("micro_conversion", "segment_name", "session_count")
+    requires = ("marts.fct_micro_conversions.micro_conversion",)
+    return QueryRule("every_session_is_counted_once_in_each_segment", columns, query, requires)
+
+
+def within_its_interval(column: str) -> RowRule:
+    """Return the rule that a value lies between the ends of its interval, if it has one."""
+    low, high = (f"{column}_{end}" for end in ("low", "high"))
+    return RowRule(
+        f"{column}_is_within_its_interval",
+        (column, low, high),
+        f"not coalesce({column} between {low} and {high}, {low} is null and {high} is null)",
+    )
+
+
 def backtest_groups_rule() -> QueryRule:
     """Return the rule that the deciles and the cohorts of a cut-off each add up to all of it."""
     query = (

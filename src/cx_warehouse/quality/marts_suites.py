@@ -45,6 +45,8 @@ from cx_warehouse.quality.marts_rules import (
     segments_rule,
     session_orders_rule,
     steps_rule,
+    valued_sessions_rule,
+    within_its_interval,
 )
 from cx_warehouse.quality.rules import (
     SAMPLE_SIZE,
@@ -74,6 +76,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "marts.fct_deliveries": ("delivery_id",),
     "marts.fct_sessions": ("session_id",),
     "marts.fct_micro_conversions": ("session_id", "micro_conversion"),
+    "marts.fct_micro_conversion_value": ("micro_conversion", "segment_name", "segment_value"),
     "marts.fct_searches": ("event_id",),
     "marts.fct_carts": ("cart_id",),
     "marts.fct_touchpoints": ("touchpoint_id",),
@@ -122,6 +125,7 @@ NULLABLE_KEYS: Final[dict[str, tuple[str, ...]]] = {
 NOT_BETWEEN_0_AND_1: Final = frozenset(
     {"exchange_rate", "discount_share", "error_rate", "naive_error_rate", "value_error_rate"}
 )
+STATE_VALUES: Final = ("state_value_margin", "state_value_clv")
 SHARE_ENDINGS: Final = ("_rate", "_share")
 
 BUCKETS: Final = (
@@ -234,6 +238,25 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         ),
         exists("person_id", "marts.dim_persons", "person_id", "marts.fct_micro_conversions"),
         exists("session_id", "marts.fct_sessions", "session_id", "marts.fct_micro_conversions"),
+    ),
+    "marts.fct_micro_conversion_value": (
+        *given("session_count", "sample_is_sufficient"),
+        *not_negative("session_count"),
+        *between_0_and_1("conversion_rate_with", "conversion_rate_without"),
+        among("segment_name", ("all", "device_type", "is_new")),
+        RowRule(
+            "a_rate_is_null_without_sessions_alone",
+            ("reach_rate", "session_count", "conversion_rate_with", "conversion_rate_without"),
+            "reach_rate is null or (conversion_rate_with is null) <> (session_count = 0)"
+            " or (conversion_rate_without is null) <> (reach_rate = 1)",
+        ),
+        RowRule(
+            "a_lift_is_from_minus_1_to_1",
+            ("adjusted_lift",),
+            "adjusted_lift not between -1 and 1",
+        ),
+        *(within_its_interval(c) for c in ("adjusted_lift", *STATE_VALUES)),
+        valued_sessions_rule(),
     ),
     "marts.fct_searches": (
         *given("person_id", "is_refinement", "led_to_product_view", "led_to_order"),

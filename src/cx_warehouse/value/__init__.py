@@ -1,0 +1,1 @@
+"""What micro-conversions are worth: states of journeys, adjusted lift, intervals."""

@@ -1,0 +1,75 @@
+"""How much more a person is expected to bring after an order than before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow.compute as pc
+
+from cx_warehouse.clv.score import Customers, value_of
+from cx_warehouse.clv.warehouse import estimates_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cx_warehouse.clv.score import Estimates, Options
+
+    Floats = NDArray[np.float64]
+
+HISTORY: Final = ("frequency", "recency_days", "monetary_value", "margin", "net_sales", "orders")
+
+
+def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
+    """Return what each order adds to the value that is expected of its person.
+
+    Parameters
+    ----------
+    orders
+        One row per order: model_run_id of the person's fit, age_days at the order, and the columns
+        of `HISTORY` once as before_ and once as after_ it: counts and sums of the person's orders
+        as in `Customers`. Without an order before, the columns before_ are null; where an order
+        adds to nobody's history, all are.
+    fits
+        One row per fit, columns as in `cx_warehouse.clv.warehouse.FITS`.
+    options
+        Those of the fits.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): predicted value after less before, 0 before the first order and for an order
+        that adds to no history; NaN where values are in net sales, since costs are unknown.
+    """
+    gains = np.zeros(orders.num_rows)
+    for fit in fits.to_pylist():
+        is_fit = pc.equal(orders["model_run_id"], fit["model_run_id"]).combine_chunks()
+        rows = np.flatnonzero(pc.fill_null(is_fit, False).to_numpy(zero_copy_only=False))  # noqa: FBT003
+        some = orders.take(rows)
+        if fit["value_basis"] == "margin":
+            estimates = estimates_of(fit)
+            after, before = (
+                _values(some, when, estimates, options) for when in ("after", "before")
+            )
+            gains[rows] = after - before
+        else:
+            gains[rows] = np.nan
+    return gains
+
+
+def _values(orders: pa.Table, when: str, estimates: Estimates, options: Options) -> Floats:
+    """Return the expected value before or after orders, 0 where there is no history."""
+    values = np.zeros(orders.num_rows)
+    is_known = pc.is_valid(orders[f"{when}_frequency"]).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(is_known)
+    some = orders.take(rows)
+    columns = {name: _floats(some[f"{when}_{name}"]) for name in HISTORY}
+    history = Customers(age_days=_floats(some["age_days"]), **columns)
+    values[rows] = value_of(history, estimates, options)
+    return values
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    floats: Floats = column.to_numpy(zero_copy_only=False).astype(np.float64)
+    return floats
