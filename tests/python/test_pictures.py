@@ -42,8 +42,8 @@ def test_deciles_are_where_the_back_test_puts_them(demo):
     for axes, cutoff in zip(panels, cutoffs, strict=True):
         _, naive, model = axes.get_lines()
         deciles = [row[1:] for row in rows if row[0] == cutoff]
-        assert points(model) == [(row[0], row[2]) for row in deciles]
-        assert points(naive) == [(row[1], row[2]) for row in deciles]
+        for line, place in ((model, 0), (naive, 1)):
+            assert points(line) == [pytest.approx((row[place], row[2])) for row in deciles]
         assert str(cutoff) in axes.get_title(loc="left")
 
 
