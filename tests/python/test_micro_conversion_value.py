@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conftest import BuildLake, SimulatedShop, Warehouse, order, write_lake
+from cx_warehouse.clv.score import Customers, Options, value_of
+from cx_warehouse.clv.warehouse import FITS, estimates_of
 from value_oracle import directly, values_of_steps, walked
 
 if TYPE_CHECKING:
@@ -232,28 +235,80 @@ def test_lifts_are_those_of_the_published_sessions(simulated, stages, found) -> 
             assert mart.matched_share == pytest.approx(share, abs=2e-9)
 
 
-def test_values_are_those_of_the_published_journeys(simulated, stages, found) -> None:
-    """Cancelled orders bring nothing; nobody's order is the session's person's."""
-    shop = simulated.warehouse
+def published_journeys(shop: Warehouse, stages: dict[str, int]) -> list[tuple[Any, ...]]:
+    """Return moves of journeys; nobody's order is the session's person's."""
     owners = dict(shop.query("select session_id, person_id from marts.fct_sessions"))
     rows = [
         (owners[session], at, name)
         for session, steps in steps_of(shop).items()
         for name, at in steps.items()
     ]
-    rewards = {}
-    for key, person, session, at, margin in shop.query(
-        "select order_id, person_id, session_id, epoch_us(ordered_at),"
-        " if(is_cancelled, 0, contribution_margin)::double from marts.fct_orders"
+    for key, person, session, at in shop.query(
+        "select order_id, person_id, session_id, epoch_us(ordered_at) from marts.fct_orders"
     ):
-        rewards[key] = margin
         rows.append((person or owners.get(session), at, ("order", key)))
     [(now,)] = shop.query("select epoch_us(as_of) from quality.dq_builds")
-    rows = [row for row in rows if row[0] is not None]
-    expected = values_of_steps(walked(rows, stages, now), rewards)
+    return walked([row for row in rows if row[0] is not None], stages, now)
+
+
+def margins_of(shop: Warehouse) -> dict[str, float]:
+    return dict(
+        shop.query(
+            "select order_id, if(is_cancelled, 0, contribution_margin)::double"
+            " from marts.fct_orders"
+        )
+    )
+
+
+def gains_of(shop: Warehouse) -> dict[str, float]:
+    """Score each person's orders so far, before and after each of them, by the fit."""
+    names = FITS.names[1:]
+    [fit] = shop.query(f"select distinct {', '.join(names)} from intermediate.int_clv_predicted")
+    estimates = estimates_of(dict(zip(names, fit, strict=True)))
+    orders = shop.query(
+        "select person_id, order_id, order_date, net_sales::double, contribution_margin::double"
+        " from marts.fct_orders where not is_cancelled and person_id is not null"
+        " order by person_id, ordered_at, order_id"
+    )
+    keys, histories = [], []
+    for _, group in groupby(orders, lambda row: row[0]):
+        own = list(group)
+        for number, (_, key, today, *_) in enumerate(own):
+            for known in (own[:number], own[: number + 1]):
+                keys.append((key, len(known) > 0))
+                histories.append(history(known or own[:1], today))
+    values = value_of(Customers(*map(list, zip(*histories, strict=True))), estimates, Options())
+    values = [value * is_known for value, (_, is_known) in zip(values, keys, strict=True)]
+    return {
+        key: values[place + 1] - values[place]
+        for place, (key, _) in enumerate(keys)
+        if not place % 2
+    }
+
+
+def history(orders: list[tuple[Any, ...]], today: date) -> tuple[float, ...]:
+    """Return the columns of `Customers`; all costs are known."""
+    days = sorted({row[2] for row in orders})
+    sales = sum(row[3] for row in orders)
+    later = sum(row[3] for row in orders if row[2] > days[0])
+    repeats = len(days) - 1
+    dates = repeats, (days[-1] - days[0]).days, (today - days[0]).days
+    margin = sum(row[4] for row in orders)
+    return (*dates, later / repeats if repeats else 0, margin, sales, len(orders))
+
+
+def test_values_are_those_of_the_published_journeys(simulated, stages, found) -> None:
+    shop = simulated.warehouse
+    margins, gains = margins_of(shop), gains_of(shop)
+    assert len(gains) > 300
+    moves = published_journeys(shop, stages)
+    expected = values_of_steps(moves, margins)
+    both = {key: margin + gains.get(key, 0) for key, margin in margins.items()}
+    with_clv = values_of_steps(moves, both)
     assert len(expected) > 20
     for name, value in expected.items():
         assert found[name, "all"].state_value_margin == pytest.approx(value, abs=1e-6)
+        assert found[name, "all"].state_value_clv == pytest.approx(with_clv[name], abs=0.01)
 
 
 def test_a_history_ends_where_the_person_stands_today(simulated) -> None:
