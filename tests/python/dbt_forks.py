@@ -61,8 +61,12 @@ def parse(request: dict[str, Any]) -> Any:
     """Return the parsed project; None where a wrong setting forbids it, for the command to say."""
     os.chdir(request["project"])
     # the static parser keeps threads, which forks that parse would wait for without having them
-    parsed = dbtRunner().invoke(["parse", "--quiet", "--no-static-parser", *options(request)])
+    command = ["parse", "--quiet", "--no-static-parser", *options(request)]
+    # what is parsed is kept: the collector would search it in vain, here and in every fork
+    gc.disable()
+    parsed = dbtRunner().invoke(command)
     gc.freeze()
+    gc.enable()
     return parsed.result if parsed.success else None
 
 
