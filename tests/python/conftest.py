@@ -1,4 +1,4 @@
-"""Builds lakes and runs the project on them as a user would: dbt as a process of its own."""
+"""Builds lakes and runs the project on them as a user would: each dbt command as a process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 from cx_warehouse.simulate import Config, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import ModuleType
 
     import pandas as pd
@@ -83,8 +83,59 @@ class BuildLake(Protocol):
     ) -> Warehouse: ...
 
 
+class Dbt:
+    """Runs dbt commands as forks of one process, which has loaded dbt and parsed the project."""
+
+    def __init__(self) -> None:
+        self.forks = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("dbt_forks.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(  # noqa: PLR0913
+        self,
+        command: str,
+        arguments: Sequence[str] = (),
+        *,
+        cache: Path,
+        settings: Mapping[str, str],
+        variables: str = "{}",
+        project: Path = PROJECT,
+    ) -> tuple[bool, str]:
+        """Return whether a command succeeded, and what it printed."""
+        printed = cache / "printed.txt"
+        printed.unlink(missing_ok=True)
+        request = {
+            "project": str(project),
+            "variables": variables,
+            "cache": str(cache),
+            "command": command,
+            "arguments": list(arguments),
+            "environment": os.environ | settings,
+            "printed": str(printed),
+        }
+        print(json.dumps(request), file=self.forks.stdin, flush=True)
+        status = self.forks.stdout.readline().strip()
+        return status == "0", printed.read_text()
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self.forks.stdin.close()
+        self.forks.wait()
+
+
 @pytest.fixture(scope="session")
-def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
+def dbt() -> Iterator[Dbt]:
+    """Load dbt once for all commands."""
+    started = Dbt()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def build_lake(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
     """Run dbt on a lake into a warehouse of its own.
 
     dbt parses anew when vars or the path of the warehouse differ from the last time: so vars have
@@ -111,8 +162,7 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
         current = cache / "warehouse"
         current.unlink(missing_ok=True)
         current.symlink_to(folder)
-        arguments = [str(DBT), "--no-use-colors", command, "--target-path", str(cache)]
-        arguments += ["--vars", variables, *flags]
+        arguments = [*flags]
         if command == "build":
             arguments += ["--exclude-resource-type", "unit_test"]
         if select:
@@ -123,18 +173,17 @@ def build_lake(tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
             "CX_WAREHOUSE_DIR": str(current),
             **(environment or {}),
         }
-        run = subprocess.run(
+        succeeded, output = dbt.run(
+            command,
             arguments,
-            cwd=project,
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            check=False,
+            cache=cache,
+            settings=settings,
+            variables=variables,
+            project=project,
         )
-        output = run.stdout + run.stderr
         if check:
-            assert run.returncode == 0, output[-6000:]
-        return Warehouse(folder / "build.duckdb", output, run.returncode == 0)
+            assert succeeded, output[-6000:]
+        return Warehouse(folder / "build.duckdb", output, succeeded)
 
     return build
 

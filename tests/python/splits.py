@@ -26,8 +26,12 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 import duckdb
+
+# models need these two: imported here, no fork has to
+import pandas as pd  # noqa: F401
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy.optimize  # noqa: F401
 from dbt.cli.main import dbtRunner
 
 from conftest import copy_project
@@ -126,7 +130,7 @@ class Workshop:
             str(self.project),
         ]
         paths += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-        return [command, *paths]
+        return [command, *paths, "--no-write-json", "--log-level-file", "none"]
 
     def start(self, command: list[str], lake: Path, warehouse: Path) -> int:
         """Fork a dbt command on a lake; returns the process id."""

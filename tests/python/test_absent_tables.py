@@ -279,6 +279,7 @@ class Project:
     def __init__(self, as_of: str, folder: Path) -> None:
         self.options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
         self.options += ["--target-path", str(folder / "target"), "--log-path", str(folder)]
+        self.options += ["--log-level-file", "none"]
         self.options += ["--no-write-json", "--vars", json.dumps({"as_of": as_of})]
         parsed = dbtRunner().invoke(["parse", *self.options])
         assert parsed.success, parsed.exception

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import DBT, DEMO, ONLINE_RETAIL, PROJECT, Warehouse
+from conftest import DEMO, ONLINE_RETAIL, PROJECT, Dbt, Warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,33 +25,29 @@ class Analysed:
     results: dict[str, pd.DataFrame]
 
 
-def analyse(warehouse: Warehouse, lake: Path, target: Path) -> Analysed:
+def analyse(dbt: Dbt, warehouse: Warehouse, lake: Path, target: Path) -> Analysed:
     """Compile every analysis against a built lake and run it there."""
-    subprocess.run(
-        [str(DBT), "--quiet", "compile", "--select", "path:analyses", "--target-path", str(target)],
-        cwd=PROJECT,
-        env=os.environ
-        | {
-            "CX_RAW_PATH": str(lake),
-            "CX_RAW_FORMAT": "parquet",
-            "CX_WAREHOUSE_DIR": str(warehouse.path.parent),
-        },
-        check=True,
-        capture_output=True,
-    )
+    settings = {
+        "CX_RAW_PATH": str(lake),
+        "CX_RAW_FORMAT": "parquet",
+        "CX_WAREHOUSE_DIR": str(warehouse.path.parent),
+    }
+    arguments = ["--select", "path:analyses"]
+    succeeded, output = dbt.run("compile", arguments, cache=target, settings=settings)
+    assert succeeded, output
     compiled = target / "compiled" / "cx_warehouse" / "analyses"
     results = {name: warehouse.frame((compiled / f"{name}.sql").read_text()) for name in ANALYSES}
     return Analysed(warehouse, results)
 
 
 @pytest.fixture(scope="module")
-def analysed_demo(demo, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
-    return analyse(demo, DEMO, tmp_path_factory.mktemp("target"))
+def analysed_demo(dbt: Dbt, demo, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    return analyse(dbt, demo, DEMO, tmp_path_factory.mktemp("target"))
 
 
 @pytest.fixture(scope="module")
-def analysed_orders(online_retail, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
-    return analyse(online_retail, ONLINE_RETAIL, tmp_path_factory.mktemp("target"))
+def analysed_orders(dbt: Dbt, online_retail, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    return analyse(dbt, online_retail, ONLINE_RETAIL, tmp_path_factory.mktemp("target"))
 
 
 @pytest.fixture(scope="module", params=["analysed_demo", "analysed_orders"])

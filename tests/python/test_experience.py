@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import subprocess
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import DBT, PROJECT, BuildLake, Warehouse, order, write_lake
+from conftest import BuildLake, Dbt, Warehouse, order, write_lake
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -335,17 +333,13 @@ def test_free_text_stays_in_staging(warehouse: Warehouse) -> None:
 
 @pytest.fixture(scope="module")
 def analyses(
-    warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
+    dbt: Dbt, warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, pd.DataFrame]:
     target = tmp_path_factory.mktemp("target")
     names = ("nps_by_month", "support_cost_and_score")
-    subprocess.run(
-        [str(DBT), "--quiet", "compile", "--select", *names, "--target-path", str(target)],
-        cwd=PROJECT,
-        env=os.environ | {"CX_WAREHOUSE_DIR": str(warehouse.path.parent)},
-        check=True,
-        capture_output=True,
-    )
+    settings = {"CX_WAREHOUSE_DIR": str(warehouse.path.parent)}
+    succeeded, output = dbt.run("compile", ["--select", *names], cache=target, settings=settings)
+    assert succeeded, output
     compiled = target / "compiled" / "cx_warehouse" / "analyses"
     return {name: warehouse.frame((compiled / f"{name}.sql").read_text()) for name in names}
 
