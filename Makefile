@@ -47,8 +47,6 @@ test: lint ## Run every check: lint, then all tests
 
 # Two linters at a time where make can keep their messages apart (from 4.0 on).
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync)
-# sqlfluff makes and keeps so many small objects that Python's collector took a fifth of its time.
-SQLFLUFF := python -c 'import gc; gc.set_threshold(100_000, 50, 100); from sqlfluff.cli.commands import cli; cli()'
 
 .PHONY: lint lint-python lint-dbt lint-sql
 lint: install ## Check style, types and architecture without running anything
@@ -68,7 +66,7 @@ lint-dbt:
 
 # after dbt, whose parse it reads
 lint-sql: lint-dbt
-	$(LINT_SETTINGS) $(SQLFLUFF) lint --processes 2 $(wildcard models analyses tests/dbt)
+	$(LINT_SETTINGS) python .ci/lint_sql.py lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
 bench: install ## Measure a full build against copying its raw tables: SIZE=S|M|L (DAY=1: one more day) or ORDERS=...; RUNS=...
