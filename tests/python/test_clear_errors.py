@@ -69,6 +69,8 @@ WRONG_VARS = [
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
     ("journey_silence_days", 0, "must be a whole number from 1 on"),
     ("micro_conversion_min_sessions", 0.5, "must be a whole number from 1 on"),
+    ("value_tier_top_share", 0.6, "must be a number from 0 to 0.5"),
+    ("value_tier_next_share", -0.1, "must be a number from 0 to 0.5"),
     ("clv_backtest_days", [90, 0], "must be a list of different whole numbers from 1 on"),
 ]
 

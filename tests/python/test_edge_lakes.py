@@ -348,7 +348,8 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
         *("fct_ad_spend", "fct_support_tickets", "fct_nps_responses", "agg_nps"),
         *("fct_sessions", "fct_micro_conversions", "fct_searches", "fct_funnel_entries"),
         *("fct_carts", "fct_touchpoints", "fct_channel_removal_effects", "agg_funnel_daily"),
-        *("fct_clv_backtest", "fct_micro_conversion_value"),
+        # the month of its only order is not over
+        *("fct_clv_backtest", "fct_micro_conversion_value", "fct_person_months"),
     }
     assert {table for table, found in rows.items() if not found} == {
         *(f"marts.{table}" for table in empty),

@@ -44,7 +44,7 @@ def test_deciles_are_where_the_back_test_puts_them(demo):
         deciles = [row[1:] for row in rows if row[0] == cutoff]
         for line, place in ((model, 0), (naive, 1)):
             assert points(line) == [pytest.approx((row[place], row[2])) for row in deciles]
-        assert str(cutoff) in axes.get_title(loc="left")
+        assert str(cutoff) in axes.get_title()
 
 
 def test_months_that_are_not_over_are_open(demo):
