@@ -85,7 +85,7 @@ TYPOS = [
         "agent_minute,chat,0.5",
         "only cost_of_goods_share has a category",
     ),
-    ("cost_assumptions", "return_handling,,-1", "value is empty or negative"),
+    ("cost_assumptions", "return_handling,,-0.25", "value is empty or negative"),
     ("rfm_segments", "0,Best,5,5,5,5,5,5", "rfm_segment is no name in lower_snake_case"),
     ("rfm_segments", "10,best,0,5,5,5,5,5", "recency is no range of 1 to 5"),
     ("rfm_segments", "11,best,5,5,5,4,5,5", "frequency is no range of 1 to 5"),
