@@ -117,12 +117,14 @@ candidates as (
         carts.*,
         named_orders.order_id,
         named_orders.ordered_at,
-        carts.last_activity_at + interval '{{ silence }}' microsecond as silent_at
+        carts.last_activity_at
+        + interval '{{ silence }}' microsecond as silent_at
     from carts
     left join named_orders on carts.cart_id = named_orders.cart_id
     where
         coalesce(carts.first_other_at > carts.created_at, true)
-        and carts.last_activity_at < carts.created_at + interval '{{ silence }}' microsecond
+        and carts.last_activity_at
+        < carts.created_at + interval '{{ silence }}' microsecond
         and coalesce(
             named_orders.order_count = 1
             and named_orders.ordered_at >= carts.last_activity_at,
