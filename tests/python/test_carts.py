@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+import numpy as np
 import pyarrow as pa
 
 from conftest import BuildLake, Warehouse, order, write_lake, write_table
@@ -424,3 +427,94 @@ def test_values_are_converted_when_the_first_order_says_what_the_base_currency_i
     later = build_lake(lake, folder=folder)
     assert later.query(worth) == [(2.5,)]
     assert later.query("select count(*) from ops.runs where not is_full_refresh") == [(1,)]
+
+
+# Relation, key and kind of what happens, in the order in which it counts at the same time.
+KINDS = (
+    ("cart_events", "event_id", None),
+    ("cart_reminders", "email_event_id", "reminder"),
+    ("orders_placed", "order_id", "order"),
+)
+
+
+def random_history(rng: np.random.Generator) -> dict[str, list[dict[str, Any]]]:
+    """Return cart events, orders and reminders of persons who do much at the same few hours."""
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name, *_ in KINDS}
+    for number in range(6_000):
+        person = f"p{number // 6}"
+        at = datetime.fromisoformat("2024-03-01") + timedelta(
+            hours=int(rng.choice([0, 1, 2, 20, 24, 25, 48, 900]))
+        )
+        cart = str(rng.choice(["a", "a", "b", "c", ""]))
+        # a few carts are those of two persons
+        owner = f"p{number // 6 - 1}" if rng.random() < 0.05 else person
+        named = {"person_id": person, "cart_id": f"{owner}-{cart}" if cart else None}
+        what = str(
+            rng.choice(["add"] * 6 + ["view", "checkout", "remove", "order", "order", "sent"])
+        )
+        if what == "order":
+            tables["orders_placed"].append({"order_id": f"o{number}", "ordered_at": at, **named})
+        elif what == "sent":
+            tables["cart_reminders"].append(
+                {"email_event_id": f"m{number}", "person_id": person, "occurred_at": at}
+            )
+        else:
+            session = f"{person} {rng.integers(2) if rng.random() < 0.2 else 0}"
+            event = {"session_id": session, "anonymous_id": session, "moment": what, **named}
+            event["product_id"] = str(rng.choice(["tea", "cup"])) if what in "add remove" else None
+            event["quantity"] = float(rng.choice([0.1, 1, 3])) if what == "add" else None
+            price = rng.choice([5.0, 5.0, 5.0, 4.0, np.nan]) if what == "add" else np.nan
+            event["unit_price"] = None if np.isnan(price) else float(price)
+            event["checkout_step"] = int(rng.integers(1, 4)) if what == "checkout" else None
+            tables["cart_events"].append(
+                {"event_id": f"e{rng.random()}", "occurred_at": at, **event}
+            )
+    return tables
+
+
+def all_moments(tables: dict[str, list[dict[str, Any]]]) -> list[Moment]:
+    """Return the moments of all shoppers in the order of the walk."""
+    adds = [
+        event for event in tables["cart_events"] if event["moment"] == "add" and event["cart_id"]
+    ]
+    adds.sort(key=lambda event: (event["occurred_at"], event["event_id"]), reverse=True)
+    owners = {event["cart_id"]: event["person_id"] for event in adds}
+    found: list[tuple[Any, ...]] = []
+    for place, (table, key, kind) in enumerate(KINDS):
+        for row in tables[table]:
+            at = row.get("occurred_at") or row["ordered_at"]
+            values = dict.fromkeys(Moment._fields) | {"moment": kind} | row
+            values |= {"occurred_at": round(at.replace(tzinfo=UTC).timestamp() * 1e6)}
+            values |= {"shopper_id": owners.get(row.get("cart_id"), row["person_id"])}
+            if kind == "order" and row["cart_id"] not in owners:
+                values["cart_id"] = None
+            values["moment_id"] = row[key]
+            moment = Moment(**{name: values[name] for name in Moment._fields})
+            found.append((moment.shopper_id, moment.occurred_at, place, moment.moment_id, moment))
+    return [moment for *_, moment in sorted(found)]
+
+
+def test_plain_carts_are_what_the_walk_would_tell(tmp_path: Path, build_lake: BuildLake) -> None:
+    tables = random_history(np.random.default_rng(5))
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    with duckdb.connect(str(folder / "build.duckdb")) as con:
+        con.execute("create schema intermediate")
+        for name, rows in tables.items():
+            con.register("given", pa.Table.from_pylist(rows))
+            con.execute(f"create table intermediate.int_{name} as select * from given")
+    lake = write_lake(tmp_path / "lake", {"storefront/orders": [order("o")]})
+    names = "int_carts_plain int_cart_moments int_carts_walked int_carts_told"
+    built = build_lake(lake, folder=folder, command="run", select=names)
+    columns = [pa.array(values) for values in zip(*all_moments(tables), strict=True)]
+    moments = pa.table(dict(zip(Moment._fields, columns, strict=True)))
+    expected = carts_table(moments.to_batches(), Rules()).sort_by("cart_id").to_pylist()
+    with duckdb.connect(str(built.path)) as con:
+        plain, told = (
+            con.sql(f"from intermediate.int_carts_{name}").to_arrow_table().to_pylist()
+            for name in ("plain", "told")
+        )
+    assert sorted(plain + told, key=lambda cart: cart["cart_id"]) == expected
+    ends = {(cart["abandoned_at"] is None, cart["order_id"] is None) for cart in plain}
+    assert len(ends) == 3
+    assert len(plain) > len(told) / 4

@@ -14,6 +14,10 @@
     ],
 ) }}
 
+{% set checkout_steps = [
+    'checkout_started', 'shipping_entered', 'payment_info_entered'
+] %}
+
 with events as (
 
     select
@@ -127,7 +131,11 @@ final as (
             when valued.event_name = 'cart_view' then 'view'
             else 'checkout'
         end as moment,
-        valued.event_name,
+        case valued.event_name
+            {% for step in checkout_steps -%}
+            when '{{ step }}' then {{ loop.index }}
+            {% endfor -%}
+        end as checkout_step,
         valued.product_id,
         cast(valued.quantity as double) as quantity,
         case

@@ -2,20 +2,26 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched_by': {'shopper': 'shopper_id'}, 'emits': {'walk': 'shopper_id'}},
-    pre_hook=[
-        "{{ touch('shopper', this, 'shopper_id', touched('cart', 'cart_id')) }}",
-        "{{ touch('shopper', ref('int_cart_events'), 'person_id', touched('cart', 'cart_id')) }}",
-        "{{ touch('shopper', ref('int_orders_placed'), 'person_id', touched('cart', 'cart_id')) }}",
-    ],
+    pre_hook="{{ touch('shopper', this, 'shopper_id', touched('cart', 'cart_id')) }}",
 ) }}
 
-{% set checkout_steps = [
-    'checkout_started', 'shipping_entered', 'payment_info_entered'
-] %}
+with plain_carts as (
 
-with cart_events as (
+    select cart_id from {{ ref('int_carts_plain') }}
+
+),
+
+all_cart_events as (
 
     select * from {{ ref('int_cart_events') }}
+
+),
+
+cart_events as (
+
+    select all_cart_events.*
+    from all_cart_events
+    anti join plain_carts on all_cart_events.cart_id = plain_carts.cart_id
 
 ),
 
@@ -110,6 +116,7 @@ shown_orders as (
         orders.person_id as shopper_id
     from orders
     anti join named_adds on orders.cart_id = named_adds.cart_id
+    anti join plain_carts on orders.cart_id = plain_carts.cart_id
     where {{ touched('shopper', 'orders.person_id') }}
 
 ),
@@ -124,11 +131,7 @@ happenings as (
         moment,
         event_id as moment_id,
         cart_id,
-        case event_name
-            {% for step in checkout_steps -%}
-            when '{{ step }}' then {{ loop.index }}
-            {% endfor -%}
-        end as checkout_step,
+        checkout_step,
         product_id,
         quantity,
         unit_price,

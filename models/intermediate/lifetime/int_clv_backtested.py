@@ -1,4 +1,4 @@
-from cx_warehouse.clv.warehouse import backtest, options_of
+from cx_warehouse.clv.warehouse import CUSTOMERS, backtest, options_of
 
 
 def model(dbt, session):
@@ -10,4 +10,5 @@ def model(dbt, session):
         shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
     )
     customers = dbt.ref("int_clv_customers").filter("holdout_days > 0")
-    return backtest(customers.to_arrow_table(), options)
+    in_order = customers.project(", ".join(CUSTOMERS)).order("person_id")
+    return backtest(in_order.to_arrow_table(), options)

@@ -1,4 +1,4 @@
-from cx_warehouse.clv.warehouse import options_of, predict
+from cx_warehouse.clv.warehouse import CUSTOMERS, options_of, predict
 
 
 def model(dbt, session):
@@ -10,5 +10,6 @@ def model(dbt, session):
         shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
     )
     customers = dbt.ref("int_clv_customers").filter("holdout_days = 0")
-    people, fits = predict(customers.to_arrow_table(), options)
+    in_order = customers.project(", ".join(CUSTOMERS)).order("person_id")
+    people, fits = predict(in_order.to_arrow_table(), options)
     return session.sql("select * exclude (fit) from people inner join fits using (fit)")

@@ -17,7 +17,11 @@
 
 with told as (
 
-    select * from {{ ref('int_carts') }}
+    select * from {{ ref('int_carts_told') }}
+    where
+        {{ touched('told_cart', 'cart_id') }} or {{ touched('returner', 'person_id') }}
+    union all
+    select * from {{ ref('int_carts_plain') }}
     where
         {{ touched('told_cart', 'cart_id') }} or {{ touched('returner', 'person_id') }}
 

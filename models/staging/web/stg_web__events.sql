@@ -53,20 +53,27 @@ typed as {{ not_materialized() }} (
 {% for field in ['user_agent', 'page_url', 'anonymous_id'] -%}
 {{ field }}_values as (
 
-    select distinct {{ raw_column(contract, field) }} as {{ field }}
+    select distinct {{ field }}
     from {{ raw_rows(source('web', 'events')) }}
+
+),
+
+cast_{{ field }} as (
+
+    select {{ raw_column(contract, field) }} as {{ field }}
+    from {{ field }}_values
 
 ),
 
 excluded_{{ field }} as (
 
-    select {{ field }}_values.{{ field }}
-    from {{ field }}_values
+    select cast_{{ field }}.{{ field }}
+    from cast_{{ field }}
     inner join traffic_rules
         on
             traffic_rules.field = '{{ field }}'
             and {{ matches_pattern(
-                field ~ '_values.' ~ field, 'traffic_rules.pattern'
+                'cast_' ~ field ~ '.' ~ field, 'traffic_rules.pattern'
             ) }}
 
 ),

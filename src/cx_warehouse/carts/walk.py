@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3_600_000_000
 CARTS_IN_A_BATCH: Final = 50_000
-QUANTITY_DIGITS: Final = 6
+DIGITS: Final = 6
 COLUMNS: Final = pa.schema(
     {
         "cart_id": pa.string(),
@@ -176,7 +176,7 @@ class Cart:
         """Take items of a product out, all of them where the quantity is not known."""
         held = self.quantities.pop(product, 0.0)
         # three times .1 less .3 is nothing
-        left = 0.0 if quantity is None else round(held - quantity, QUANTITY_DIGITS)
+        left = 0.0 if quantity is None else round(held - quantity, DIGITS)
         if left > 0:
             self.quantities[product] = left
         self.note_what_it_holds()
@@ -191,14 +191,16 @@ class Cart:
             self.held = (sum(self.quantities.values()), value)
 
     def row(self) -> tuple[object, ...]:
-        """Return its values in the order of `COLUMNS`."""
+        """Return its values in the order of `COLUMNS`, sums rounded as int_carts_plain does."""
+        count, value = self.held
         return (
             self.cart_id,
             self.first.shopper_id,
             self.first.person_id,
             self.first.occurred_at,
             self.last_activity_at,
-            *self.held,
+            round(count, DIGITS),
+            None if value is None else round(value, DIGITS),
             self.checkout_started_at,
             self.furthest_checkout_step,
             self.abandoned_at,

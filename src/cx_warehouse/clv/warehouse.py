@@ -17,6 +17,15 @@ from cx_warehouse.clv.spend import SpendFit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+NUMBERS: Final = (
+    *("frequency", "recency_days", "age_days", "monetary_value"),
+    *("margin", "net_sales", "orders"),
+)
+# What of a customer is read.
+CUSTOMERS: Final = (
+    *("person_id", "cutoff_date", "holdout_days", "value_basis", "segment_name", "segment_value"),
+    *NUMBERS,
+)
 PARAMETERS: Final = ("r", "alpha", "a", "b", "p", "q", "v")
 ESTIMATES: Final = tuple(name for each in PARAMETERS for name in (each, f"{each}_standard_error"))
 MEANS: Final = ("mean_order_value", "margin_rate", "mean_spend")
@@ -110,9 +119,9 @@ def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
     Parameters
     ----------
     customers
-        One row per person: person_id, frequency, recency_days, age_days, monetary_value, margin,
-        net_sales, orders (as in `Customers`), segment_value, and, the same in all rows,
-        segment_name, cutoff_date (now) and value_basis.
+        One row per person, columns of `CUSTOMERS` (numbers as in `Customers`), in the order of
+        person_id, so that the same customers give the same bits. The same in all rows are
+        segment_name, cutoff_date (now), holdout_days and value_basis.
     options
         How to predict.
 
@@ -122,7 +131,6 @@ def predict(customers: pa.Table, options: Options) -> tuple[pa.Table, pa.Table]:
         Per person, in the order of person_id: person_id, the columns of `PREDICTED`, is_identified
         and fit; and the fits, columns as in `FITS`. Both are empty without customers.
     """
-    customers = customers.sort_by("person_id")
     run = Run(options)
     if customers.num_rows:
         first = customers.slice(0, 1).to_pylist()[0]
@@ -141,8 +149,8 @@ def backtest(customers: pa.Table, options: Options) -> pa.Table:
     Parameters
     ----------
     customers
-        As in `predict`, for several values of cutoff_date, with holdout_days, the days from
-        cutoff_date to now.
+        As in `predict`, for several values of cutoff_date; holdout_days are those from cutoff_date
+        to now.
     options
         How to predict; its horizon and discount rate do not matter.
 
@@ -154,7 +162,7 @@ def backtest(customers: pa.Table, options: Options) -> pa.Table:
     """
     parts = [BACKTESTED.empty_table()]
     for cutoff in sorted(pc.unique(customers["cutoff_date"]).to_pylist()):
-        some = customers.filter(pc.equal(customers["cutoff_date"], cutoff)).sort_by("person_id")
+        some = customers.filter(pc.equal(customers["cutoff_date"], cutoff))
         ahead = replace(
             options,
             horizon_months=1,
@@ -180,7 +188,8 @@ def value_months(months: Iterable[pa.Table], options: Options) -> Iterator[pa.Ta
     Parameters
     ----------
     months
-        For each month a table as `predict` takes it, with state_month beside.
+        For each month a table of person_id, state_month, segment_name, segment_value and
+        `NUMBERS`, in the order of person_id.
     options
         How to predict.
 
@@ -189,8 +198,7 @@ def value_months(months: Iterable[pa.Table], options: Options) -> Iterator[pa.Ta
     pyarrow.Table
         Of a month, a row per person in the order of person_id, columns as in `VALUED`.
     """
-    for month in months:
-        some = month.sort_by("person_id")
+    for some in months:
         scores = _scores(some, replace(options, first_months=0))
         columns = [
             some["person_id"],
@@ -215,16 +223,12 @@ def estimates_of(fit: Mapping[str, Any]) -> Estimates:
 
 
 def _scores(customers: pa.Table, options: Options) -> Scores:
-    numbers = {
-        name: customers[name].to_numpy().astype(np.float64)
-        for name in (
-            *("frequency", "recency_days", "age_days", "monetary_value"),
-            *("margin", "net_sales", "orders"),
-        )
-    }
+    numbers = {name: customers[name].cast(pa.float64()).to_numpy() for name in NUMBERS}
     is_pooled = pc.all(pc.equal(customers["segment_name"], "all")).as_py()
+    if is_pooled:
+        return score(Customers(**numbers), options)
     segments = customers["segment_value"].to_numpy(zero_copy_only=False).astype(str)
-    return score(Customers(**numbers, group=None if is_pooled else segments), options)
+    return score(Customers(**numbers, group=segments), options)
 
 
 def _row(place: int, fit: GroupFit, run: Run) -> dict[str, object]:
