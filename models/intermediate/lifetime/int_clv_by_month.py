@@ -4,13 +4,7 @@ from cx_warehouse.clv.warehouse import NUMBERS, VALUED, options_of, value_months
 
 
 def model(dbt, session):
-    options = options_of(
-        model=dbt.config.meta_get("model"),
-        horizon_months=dbt.config.meta_get("horizon_months"),
-        monthly_discount_rate=dbt.config.meta_get("monthly_discount_rate"),
-        group_min_customers=dbt.config.meta_get("group_min_customers"),
-        shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
-    )
+    options = options_of(dbt.config.meta_get("clv_options"))
     states = dbt.ref("int_customer_states").filter("not is_as_of")
     ended = states.project("state_month").distinct().order("state_month").fetchall()
     columns = ", ".join(("person_id", "state_month", "segment_name", "segment_value", *NUMBERS))

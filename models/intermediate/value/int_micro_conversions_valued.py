@@ -3,13 +3,7 @@ from cx_warehouse.value.warehouse import Rules, micro_conversion_values
 
 
 def model(dbt, session):
-    options = options_of(
-        model=dbt.config.meta_get("model"),
-        horizon_months=dbt.config.meta_get("horizon_months"),
-        monthly_discount_rate=dbt.config.meta_get("monthly_discount_rate"),
-        group_min_customers=dbt.config.meta_get("group_min_customers"),
-        shrinkage_orders=dbt.config.meta_get("shrinkage_orders"),
-    )
+    options = options_of(dbt.config.meta_get("clv_options"))
     [(as_of,)] = dbt.ref("int_settings").select("as_of").fetchall()
     rules = Rules(as_of, float(dbt.config.meta_get("silence_days")), options)
     predicted = dbt.ref("int_clv_predicted")

@@ -95,21 +95,14 @@ class Run:
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def options_of(
-    *,
-    model: str,
-    horizon_months: str,
-    monthly_discount_rate: str,
-    group_min_customers: str,
-    shrinkage_orders: str,
-) -> Options:
+def options_of(said: Mapping[str, str]) -> Options:
     """Return the options that vars of the project give, as texts."""
     return Options(
-        model="bg_nbd" if model == "bg_nbd" else "mbg_nbd",
-        horizon_months=int(horizon_months),
-        monthly_discount_rate=float(monthly_discount_rate),
-        group_min_customers=int(group_min_customers),
-        shrinkage_orders=float(shrinkage_orders),
+        model="bg_nbd" if said["model"] == "bg_nbd" else "mbg_nbd",
+        horizon_months=int(said["horizon_months"]),
+        monthly_discount_rate=float(said["monthly_discount_rate"]),
+        group_min_customers=int(said["group_min_customers"]),
+        shrinkage_orders=float(said["shrinkage_orders"]),
     )
 
 
