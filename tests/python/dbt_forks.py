@@ -20,6 +20,7 @@ from typing import Any, Final
 import pandas as pd  # noqa: F401
 import pyarrow as pa  # noqa: F401
 import scipy.optimize  # noqa: F401
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.exceptions import DbtUsageException
 from dbt.cli.main import dbtRunner
 
@@ -78,6 +79,8 @@ def execute(request: dict[str, Any], manifest: Any) -> int:
     os.dup2(printed, 2)
     command = [request["command"], *options(request), *request["arguments"]]
     outcome = dbtRunner(manifest=manifest).invoke(command)
+    # or what was built last stays in a log beside the file, which a copy leaves behind
+    DuckDBConnectionManager.close_all_connections()
     if isinstance(outcome.exception, DbtUsageException):
         print(outcome.exception)
     return 0 if outcome.success else 1

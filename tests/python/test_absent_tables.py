@@ -412,7 +412,8 @@ def assert_effect(comparison: Comparison, absent: list[str], effect: Effect) -> 
         kept = f"not ({is_absent})" if schema == "quality" else "true"
         if rows:
             found[mart] = comparison.differences(table, columns, kept) - may_change.get(mart, set())
-    assert {mart: names for mart, names in found.items() if names} == {}
+    unexpected = {mart: " ".join(sorted(names)) for mart, names in found.items() if names}
+    assert not unexpected, unexpected
     assert (
         comparison.value(f"select sum(raw_rows) from part.quality.dq_row_counts where {is_absent}")
         == 0
