@@ -89,11 +89,28 @@ SEGMENTS = (
     "rows session_count reach_rate conversion_rate_with conversion_rate_without adjusted_lift"
 )
 SEGMENTS += f" adjusted_lift_low adjusted_lift_high matched_share sample_is_sufficient {STATES}"
-CREDITS = "rows credit attributed_revenue attributed_margin"
+CREDITS = "rows credit attributed_revenue attributed_margin attributed_clv"
 CHANNELS = "rows orders revenue margin cost_known_share cost_per_order return_on_ad_spend"
 CARTS = "rows person_id item_count cart_value last_activity_at outcome abandoned_at recovered_at"
 CARTS += " recovered_by_channel recovered_by_campaign_id order_id is_mature"
 COSTS = "cost_of_goods contribution_margin cost_quality"
+# Where margins or persons are others, so is what customers are worth, and their places among all.
+WORTH = Effect(
+    changed={
+        "dim_persons": "predicted_clv rfm_segment value_tier",
+        "fct_attribution": "attributed_clv",
+        "agg_channel_performance": "clv clv_to_cac",
+        "fct_person_economics": "contribution_margin net_value value_first_365d clv_to_cac"
+        " payback_days",
+        "fct_person_months": "contribution_margin predicted_clv rfm_segment value_tier",
+        "fct_nps_responses": "value_tier_at_response",
+        "agg_nps": f"rows {NPS}",
+    }
+)
+WORTH_BY_COST = WORTH + Effect(
+    changed={"fct_person_economics": "cost_quality", "fct_person_months": "cost_known_share"}
+)
+ACQUIRED = "acquisition_cost clv_to_cac payback_days"
 WITHOUT = {
     # lines carry the costs and categories
     "storefront.order_items": Effect(
@@ -113,7 +130,8 @@ WITHOUT = {
             "dim_persons": "contribution_margin cost_known_share",
             "fct_cohorts": f"rows {COHORT_MARGINS}",
         },
-    ),
+    )
+    + WORTH_BY_COST,
     # accounts tie addresses to people: without them some are two
     "storefront.customers": Effect(
         changed={
@@ -143,6 +161,15 @@ WITHOUT = {
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
         }
+    )
+    + WORTH
+    + Effect(
+        changed={
+            "dim_persons": "lifecycle_stage probability_alive",
+            "fct_person_economics": f"rows cost_to_serve cost_quality {ACQUIRED}",
+            "fct_person_months": "rows orders net_revenue cost_known_share sessions tickets"
+            " cost_to_serve latest_nps_score",
+        }
     ),
     # the simulated lines carry their costs, but for a few
     "storefront.products": Effect(
@@ -159,7 +186,8 @@ WITHOUT = {
             "dim_persons": "contribution_margin cost_known_share",
             "fct_cohorts": f"rows {COHORT_MARGINS}",
         },
-    ),
+    )
+    + WORTH_BY_COST,
     "storefront.refunds": Effect(
         empty="fct_refunds",
         zero="fct_orders.refund_amount fct_order_items.refund_amount"
@@ -176,8 +204,10 @@ WITHOUT = {
             "agg_channel_performance": "revenue margin return_on_ad_spend",
             "dim_persons": "net_revenue contribution_margin",
             "fct_cohorts": "net_revenue contribution_margin cumulative_margin_per_customer",
+            "fct_person_months": "net_revenue",
         },
-    ),
+    )
+    + WORTH,
     "storefront.deliveries": Effect(empty="fct_deliveries", changed={"fct_touchpoints": "rows"}),
     # what is left tells a promotion by its discount
     "storefront.promotions": Effect(
@@ -193,7 +223,8 @@ WITHOUT = {
     "storefront.exchange_rates": Effect(
         changed={
             "fct_ad_spend": "rows spend",
-            "agg_channel_performance": "rows spend cost_per_order return_on_ad_spend",
+            "agg_channel_performance": "rows spend cost_per_order return_on_ad_spend clv_to_cac",
+            "fct_person_economics": ACQUIRED,
             "dq_quarantined_rows": "rows",
             "dq_row_counts": "staged_rows quarantined_rows",
         }
@@ -201,7 +232,9 @@ WITHOUT = {
     "web.events": Effect(
         empty="fct_sessions fct_micro_conversions fct_searches fct_carts fct_funnel_entries"
         " agg_funnel_daily fct_micro_conversion_value",
-        null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel",
+        null="fct_orders.session_id fct_orders.device_type dim_persons.acquisition_channel"
+        " fct_person_economics.acquisition_cost",
+        zero="fct_person_months.sessions",
         changed={
             **IDENTIFIERS,
             "dim_persons": "rows first_seen_at",
@@ -210,7 +243,8 @@ WITHOUT = {
             "fct_touchpoints": "rows journey_stage order_id session_id",
             "fct_channel_removal_effects": REMOVAL,
             "fct_attribution": CREDITS,
-            "agg_channel_performance": CHANNELS,
+            "agg_channel_performance": f"{CHANNELS} clv clv_to_cac",
+            "fct_person_economics": ACQUIRED,
         },
     ),
     "experiments.experiments": Effect(),
@@ -218,11 +252,17 @@ WITHOUT = {
     "support.tickets": Effect(
         empty="fct_support_tickets",
         null="fct_nps_responses.days_since_last_ticket",
-        changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
+        zero="fct_person_months.tickets fct_person_months.cost_to_serve",
+        changed={
+            **IDENTIFIERS,
+            "dim_persons": "rows first_seen_at",
+            "fct_touchpoints": "rows",
+            "fct_person_economics": "rows cost_to_serve net_value",
+        },
     ),
     "feedback.nps_surveys": Effect(
         empty="fct_nps_responses agg_nps",
-        null="dim_persons.latest_nps_score",
+        null="dim_persons.latest_nps_score fct_person_months.latest_nps_score",
         changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
     ),
     "feedback.reviews": Effect(
@@ -242,7 +282,8 @@ WITHOUT = {
             "fct_touchpoints": "rows person_id journey_stage",
             "fct_channel_removal_effects": REMOVAL,
             "fct_attribution": CREDITS,
-            "agg_channel_performance": CHANNELS,
+            "agg_channel_performance": f"{CHANNELS} clv clv_to_cac",
+            "fct_person_months": "sessions",
             "fct_carts": CARTS,
             "fct_funnel_entries": ENTRIES,
             "agg_funnel_daily": FUNNEL,
@@ -251,8 +292,12 @@ WITHOUT = {
     "marketing.ad_spend": Effect(
         empty="fct_ad_spend",
         zero="agg_channel_performance.spend",
-        null="agg_channel_performance.return_on_ad_spend",
-        changed={"agg_channel_performance": "rows cost_per_order"},
+        null="agg_channel_performance.return_on_ad_spend agg_channel_performance.clv_to_cac"
+        " fct_person_economics.acquisition_cost",
+        changed={
+            "agg_channel_performance": "rows cost_per_order",
+            "fct_person_economics": ACQUIRED,
+        },
     ),
     "marketing.referrals": Effect(
         changed={**IDENTIFIERS, "dim_persons": "rows first_seen_at", "fct_touchpoints": "rows"},
@@ -413,7 +458,7 @@ def assert_effect(comparison: Comparison, absent: list[str], effect: Effect) -> 
         if rows:
             found[mart] = comparison.differences(table, columns, kept) - may_change.get(mart, set())
     unexpected = {mart: " ".join(sorted(names)) for mart, names in found.items() if names}
-    assert not unexpected, unexpected
+    assert not unexpected, "\n".join(f"{mart}: {names}" for mart, names in unexpected.items())
     assert (
         comparison.value(f"select sum(raw_rows) from part.quality.dq_row_counts where {is_absent}")
         == 0
