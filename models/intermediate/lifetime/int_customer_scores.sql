@@ -10,7 +10,10 @@
 
 with states as (
 
-    select * from {{ ref('int_customer_states') }}
+    select
+        *,
+        case when is_as_of then person_id end as person_as_of
+    from {{ ref('int_customer_states') }}
 
 ),
 
@@ -54,8 +57,7 @@ valued as (
         on
             states.person_id = predicted_then.person_id
             and states.state_month = predicted_then.state_month
-    left join predicted
-        on states.person_id = predicted.person_id and states.is_as_of
+    left join predicted on states.person_as_of = predicted.person_id
 
 ),
 
