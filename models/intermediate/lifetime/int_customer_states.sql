@@ -16,7 +16,6 @@ settings as (
     select
         as_of_date,
         {{ month_of('as_of_date') }} as this_month,
-        -- a month is over with its last microsecond in the reporting time zone
         as_of >= {{ utc_from_reporting_time(
             'cast(' ~ dbt.dateadd('month', 1, month_of('as_of_date'))
             ~ ' as timestamp)'
@@ -56,7 +55,7 @@ cumulated as (
         net_sales as month_net_sales,
         net_revenue as month_net_revenue,
         known_margin as month_known_margin,
-        cost_known_sales as month_cost_known_sales,
+        cost_known_sales as month_known_sales,
         is_cost_known as is_month_cost_known,
         min(first_date) over person_to_date as first_date,
         max(last_date) over person_to_date as last_date,
@@ -113,7 +112,8 @@ dated as (
         ) as state_month,
         cast(
             {{ dbt.dateadd('month', 'number + 1', 'moved_month') }} as date
-        ) as next_month
+        ) as next_month,
+        number = 0 as has_moved
     from months
 
 ),
@@ -122,25 +122,19 @@ states as (
 
     select
         *,
-        case
-            when state_month < this_month or is_this_month_over
-                then cast({{ dbt.dateadd('day', -1, 'next_month') }} as date)
-            else as_of_date
-        end as state_date,
-        state_month < this_month or is_this_month_over as is_month_over,
-        number = 0 as has_moved
+        least(as_of_date, cast({{ dbt.dateadd('day', -1, 'next_month') }} as date))
+            as state_date,
+        state_month < this_month or is_this_month_over as is_month_over
     from dated
 
 ),
 
--- where most orders have no known cost, what they sold for is all there is
 basis as (
 
     select
         state_month,
         case
-            when 2 * sum(costed_orders) >= sum(orders) then 'margin'
-            else 'net_sales'
+            when 2 * sum(costed_orders) >= sum(orders) then 'margin' else 'net_sales'
         end as value_basis
     from states
     group by state_month
@@ -180,28 +174,21 @@ final as (
         cast(states.orders as integer) as order_count,
         {{ dbt.datediff('states.last_date', 'states.state_date', 'day') }}
             as days_since_last_order,
-        cast(
-            case
-                when states.is_cost_known then states.known_margin
-                else states.net_sales
-            end as decimal(18, 2)
-        ) as monetary,
+        case
+            when states.is_cost_known then cast(states.known_margin as decimal(18, 2))
+            else states.net_sales
+        end as monetary,
         '{{ var('clv_group_by') }}' as segment_name,
-        coalesce(
-            segments.segment_value,
-            '{{ 'all' if var('clv_group_by') == 'all' else 'unknown' }}'
-        ) as segment_value,
-        {% for name in [
-            'net_sales', 'net_revenue', 'known_margin', 'cost_known_sales'
-        ] -%}
-        cast(
-            case when states.has_moved then states.month_{{ name }} else 0 end
-            as decimal(18, 2)
-        ) as month_{{ name }},
+        coalesce(segments.segment_value, 'unknown') as segment_value,
+        {% for name in ['net_sales', 'net_revenue', 'known_margin', 'known_sales'] -%}
+        case
+            when states.has_moved then cast(states.month_{{ name }} as decimal(18, 2))
+            else 0
+        end as month_{{ name }},
         {% endfor -%}
-        cast(
-            case when states.has_moved then states.month_orders else 0 end as integer
-        ) as month_orders,
+        case
+            when states.has_moved then cast(states.month_orders as integer) else 0
+        end as month_orders,
         not states.has_moved or states.is_month_cost_known as is_month_cost_known
     from states
     inner join basis on states.state_month = basis.state_month

@@ -2,10 +2,8 @@
     materialized='incremental',
     incremental_strategy='replace_touched',
     meta={'touched_by': {'person': 'person_id', 'profile': 'person_id'}},
-    pre_hook=[
-        "{{ touch('profile', ref('int_identifiers_resolved'), 'person_id', touched('link', 'identifier_id')) }}",
-        "{{ touch('profile', ref('int_orders_numbered'), 'person_id', touched('order', 'order_id')) }}",
-    ],
+    pre_hook=["{{ touch('profile', ref('int_identifiers_resolved'), 'person_id', touched('link', 'identifier_id')) }}",
+              "{{ touch('profile', ref('int_orders_numbered'), 'person_id', touched('order', 'order_id')) }}"],
 ) }}
 
 {% set is_touched = touched(['person', 'profile'], 'person_id') %}

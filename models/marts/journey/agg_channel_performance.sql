@@ -9,9 +9,9 @@ with credits as (
 
 ),
 
-markov as (
+credited as (
 
-    select * from {{ ref('int_markov_credits') }}
+    select * from {{ ref('int_channel_credits') }}
 
 ),
 
@@ -28,62 +28,9 @@ ad_spend as (
 
 ),
 
-first_credits as (
+valued as (
 
-    select * from {{ ref('int_first_order_credits') }}
-
-),
-
-first_values as (
-
-    select * from {{ ref('int_first_order_values') }}
-
-),
-
-models as (
-
-    {% for model in models -%}
-    select '{{ model }}' as attribution_model
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-
-),
-
--- per month and channel first: a column for each model, then a row
-touched as (
-
-    select
-        order_month,
-        channel_group,
-        {% for model in models if model != 'markov' -%}
-        sum({{ model }}_credit * order_count) as {{ model }}_orders,
-        sum({{ model }}_credit * order_sales) as {{ model }}_sales,
-        sum(
-            case when order_margin is not null then {{ model }}_credit * order_sales end
-        ) as {{ model }}_known_sales,
-        sum({{ model }}_revenue) as {{ model }}_revenue,
-        sum({{ model }}_margin) as {{ model }}_margin,
-        {% endfor -%}
-        bool_and(order_margin is not null) as is_cost_known
-    from credits
-    group by all
-
-),
-
-touched_by_markov as (
-
-    select
-        order_month,
-        channel_group,
-        sum(markov_credit * order_count) as markov_orders,
-        sum(markov_credit * order_sales) as markov_sales,
-        sum(
-            case when order_margin is not null then markov_credit * order_sales end
-        ) as markov_known_sales,
-        sum(markov_revenue) as markov_revenue,
-        sum(markov_margin) as markov_margin
-    from markov
-    group by all
+    select * from {{ ref('int_channel_values') }}
 
 ),
 
@@ -109,42 +56,6 @@ untouched as (
 
 ),
 
--- what first orders are worth goes to the channels of their touches
-valued as (
-
-    {% for model in models -%}
-    select
-        order_month,
-        channel_group,
-        '{{ model }}' as attribution_model,
-        sum({{ model }}_clv) as clv,
-        count(*) as first_orders,
-        count(order_clv) as valued_orders
-    from first_credits
-    group by all
-    union all
-    {% endfor -%}
-    select
-        first_values.order_month,
-        'unattributed' as channel_group,
-        models.attribution_model,
-        sum(first_values.first_order_value) as clv,
-        count(*) as first_orders,
-        count(first_values.first_order_value) as valued_orders
-    from first_values
-    cross join models
-    anti join credits on first_values.order_id = credits.order_id
-    group by all
-
-),
-
-basis as (
-
-    select max(value_basis) as value_basis
-    from first_values
-
-),
-
 spent as (
 
     select
@@ -158,24 +69,8 @@ spent as (
 
 earned as (
 
+    select * from credited
     {% for model in models -%}
-    select
-        touched.order_month,
-        touched.channel_group,
-        '{{ model }}' as attribution_model,
-        {{ model }}_orders as orders,
-        {{ model }}_sales as sales,
-        {{ model }}_known_sales as known_sales,
-        {{ model }}_revenue as revenue,
-        {{ model }}_margin as known_margin,
-        touched.is_cost_known
-    from touched
-    {% if model == 'markov' -%}
-    inner join touched_by_markov
-        on
-            touched.order_month = touched_by_markov.order_month
-            and touched.channel_group = touched_by_markov.channel_group
-    {% endif -%}
     union all
     select
         order_month,
@@ -201,7 +96,6 @@ earned as (
         0 as known_margin,
         true as is_cost_known
     from spent
-    {{ 'union all' if not loop.last }}
     {% endfor %}
 
 ),
@@ -225,23 +119,33 @@ summed as (
 
 ),
 
-priced as (
+final as (
 
     select
-        summed.*,
-        coalesce(spent.spend, 0) as spend,
-        basis.value_basis,
+        summed.order_month as period_month,
+        summed.channel_group,
+        summed.attribution_model,
+        cast(coalesce(spent.spend, 0) as decimal(18, 2)) as spend,
+        cast(summed.orders as double) as orders,
+        cast(summed.revenue as decimal(18, 2)) as revenue,
+        cast({{ margin_if_known('summed') }} as decimal(18, 2)) as margin,
+        case
+            when coalesce(valued.is_known, true) then coalesce(valued.clv, 0)
+        end as clv,
+        cast(summed.cost_known_share as double) as cost_known_share,
+        cast(coalesce(spent.spend, 0) as double)
+        / nullif(summed.orders, 0) as cost_per_order,
+        cast(summed.revenue as double)
+        / nullif(cast(spent.spend as double), 0) as return_on_ad_spend,
         case
             when
-                coalesce(
-                    valued.valued_orders
-                    >= {{ var('cost_known_share_min') }} * valued.first_orders,
-                    true
-                )
-                then coalesce(valued.clv, 0)
-        end as clv
+                coalesce(valued.is_known, true)
+                and max(valued.value_basis) over () = 'margin'
+                then
+                    cast(coalesce(valued.clv, 0) as double)
+                    / nullif(cast(spent.spend as double), 0)
+        end as clv_to_cac
     from summed
-    cross join basis
     left join spent
         on
             summed.order_month = spent.order_month
@@ -251,31 +155,6 @@ priced as (
             summed.order_month = valued.order_month
             and summed.channel_group = valued.channel_group
             and summed.attribution_model = valued.attribution_model
-
-),
-
-final as (
-
-    select
-        priced.order_month as period_month,
-        priced.channel_group,
-        priced.attribution_model,
-        cast(priced.spend as decimal(18, 2)) as spend,
-        cast(priced.orders as double) as orders,
-        cast(priced.revenue as decimal(18, 2)) as revenue,
-        cast({{ margin_if_known('priced') }} as decimal(18, 2)) as margin,
-        cast(priced.clv as decimal(18, 2)) as clv,
-        cast(priced.cost_known_share as double) as cost_known_share,
-        cast(priced.spend as double) / nullif(priced.orders, 0) as cost_per_order,
-        cast(priced.revenue as double)
-        / nullif(cast(priced.spend as double), 0) as return_on_ad_spend,
-        case
-            when priced.value_basis = 'margin'
-                then
-                    cast(priced.clv as double)
-                    / nullif(cast(priced.spend as double), 0)
-        end as clv_to_cac
-    from priced
 
 )
 

@@ -4,9 +4,9 @@ with first_values as (
 
 ),
 
-acquisitions as (
+acquisition_costs as (
 
-    select * from {{ ref('int_person_acquisitions') }}
+    select * from {{ ref('int_acquisition_costs') }}
 
 ),
 
@@ -34,12 +34,6 @@ tickets as (
 
     select * from {{ ref('fct_support_tickets') }}
     where person_id is not null
-
-),
-
-ad_spend as (
-
-    select * from {{ ref('fct_ad_spend') }}
 
 ),
 
@@ -96,63 +90,16 @@ served as (
 
 ),
 
-spent as (
-
-    select
-        {{ month_of('spend_date') }} as cohort_month,
-        channel_group,
-        sum(spend) as spend
-    from ad_spend
-    group by all
-
-),
-
-acquired as (
-
-    select
-        cohort_month,
-        acquisition_channel,
-        count(*) as persons
-    from acquisitions
-    group by all
-
-),
-
--- a channel that nothing was spent on costs nothing, unless no spend is known at all
-prices as (
-
-    select
-        acquired.cohort_month,
-        acquired.acquisition_channel,
-        case
-            when (select count(*) from ad_spend) > 0
-                then
-                    coalesce(cast(spent.spend as double), 0)
-                    / acquired.persons
-        end as acquisition_cost
-    from acquired
-    left join spent
-        on
-            acquired.cohort_month = spent.cohort_month
-            and acquired.acquisition_channel = spent.channel_group
-    where acquired.acquisition_channel is not null
-
-),
-
 customers as (
 
     select
-        acquisitions.person_id,
-        {{ reporting_date('acquisitions.first_order_at') }} as first_date,
-        prices.acquisition_cost,
+        acquisition_costs.person_id,
+        acquisition_costs.first_date,
+        acquisition_costs.acquisition_cost,
         first_values.first_order_value,
         first_values.value_basis
-    from acquisitions
-    inner join first_values on acquisitions.person_id = first_values.person_id
-    left join prices
-        on
-            acquisitions.cohort_month = prices.cohort_month
-            and acquisitions.acquisition_channel = prices.acquisition_channel
+    from acquisition_costs
+    inner join first_values on acquisition_costs.person_id = first_values.person_id
 
 ),
 
@@ -204,16 +151,14 @@ joined as (
         persons.person_id,
         earned.cost_quality,
         case
-            when earned.person_id is null then 0
-            else earned.contribution_margin
+            when earned.person_id is null then 0 else earned.contribution_margin
         end as contribution_margin,
         cast(
             coalesce(returned.returns, 0) * handling.cost_per_return
             as decimal(18, 2)
         ) as returns_handling,
         case
-            when served.person_id is null then 0
-            else served.cost_to_serve
+            when served.person_id is null then 0 else served.cost_to_serve
         end as cost_to_serve,
         customers.acquisition_cost,
         customers.first_order_value,

@@ -67,7 +67,7 @@ moved as (
         month_orders,
         month_net_revenue,
         month_known_margin as known_margin,
-        {{ cost_known_share('month_cost_known_sales', 'month_net_sales') }}
+        {{ cost_known_share('month_known_sales', 'month_net_sales') }}
             as cost_known_share,
         is_month_cost_known as is_cost_known
     from states

@@ -1,0 +1,81 @@
+{% set models = [
+    'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based',
+    'time_decay', 'shapley', 'markov'
+] %}
+
+with credits as (
+
+    select * from {{ ref('int_order_credits') }}
+
+),
+
+markov as (
+
+    select * from {{ ref('int_markov_credits') }}
+
+),
+
+-- per month and channel first: a column for each model, then a row
+touched as (
+
+    select
+        order_month,
+        channel_group,
+        {% for model in models if model != 'markov' -%}
+        sum({{ model }}_credit * order_count) as {{ model }}_orders,
+        sum({{ model }}_credit * order_sales) as {{ model }}_sales,
+        sum(
+            case when order_margin is not null then {{ model }}_credit * order_sales end
+        ) as {{ model }}_known_sales,
+        sum({{ model }}_revenue) as {{ model }}_revenue,
+        sum({{ model }}_margin) as {{ model }}_margin,
+        {% endfor -%}
+        bool_and(order_margin is not null) as is_cost_known
+    from credits
+    group by all
+
+),
+
+touched_by_markov as (
+
+    select
+        order_month,
+        channel_group,
+        sum(markov_credit * order_count) as markov_orders,
+        sum(markov_credit * order_sales) as markov_sales,
+        sum(
+            case when order_margin is not null then markov_credit * order_sales end
+        ) as markov_known_sales,
+        sum(markov_revenue) as markov_revenue,
+        sum(markov_margin) as markov_margin
+    from markov
+    group by all
+
+),
+
+final as (
+
+    {% for model in models -%}
+    select
+        touched.order_month,
+        touched.channel_group,
+        '{{ model }}' as attribution_model,
+        {{ model }}_orders as orders,
+        {{ model }}_sales as sales,
+        {{ model }}_known_sales as known_sales,
+        {{ model }}_revenue as revenue,
+        {{ model }}_margin as known_margin,
+        touched.is_cost_known
+    from touched
+    {% if model == 'markov' -%}
+    inner join touched_by_markov
+        on
+            touched.order_month = touched_by_markov.order_month
+            and touched.channel_group = touched_by_markov.channel_group
+    {% endif -%}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+)
+
+select * from final
