@@ -58,7 +58,8 @@ told as (
         sum(net_revenue) as net_revenue,
         sum(orders) as orders,
         count(*) as months,
-        {{ dbt.datediff('min(month)', 'max(month)', 'month') }} + 1 as span
+        min(month) as first_month,
+        max(month) as last_month
     from months
     group by person_id
 
@@ -74,4 +75,6 @@ where
     or told.person_id is null
     or moved.net_revenue <> told.net_revenue
     or moved.orders <> told.orders
-    or told.months <> told.span
+    or told.months - 1 <> {{ dbt.datediff(
+        'told.first_month', 'told.last_month', 'month'
+    ) }}
