@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -38,6 +39,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002
         """Read the settings and create the warehouse's folder, before DuckDB opens a file in it."""
+        # Before a model loads NumPy: fits solve systems of ten equations, for which waking threads
+        # takes longer than solving.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
             self.settings = Settings.from_environment()
             self.settings.create_warehouse_dir()
