@@ -163,18 +163,22 @@ def test_the_check_values_hold_for_the_implementation_to_compare_with(
     assert adjusted_wald(*counts) == pytest.approx(interval, abs=0.005)
 
 
-def expected_nps() -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Return the rows of agg_nps by month, segment and value, from the surveys alone."""
+def expected_nps(
+    tiers: dict[tuple[str, str], str],
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return the rows of agg_nps by month, segment and value, from surveys and tiers of months."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for survey in SURVEYS:
         customer = survey["customer_id"]
         country = ORDER_COUNTRIES.get(customer) or CUSTOMERS.get(customer) or "unknown"
         month = survey["sent_at"].strftime("%Y-%m-01")
+        month_before = (survey["sent_at"].replace(day=1) - timedelta(days=1)).strftime("%Y-%m-01")
         for segment in (
             ("all", "all"),
             ("survey_trigger", survey["survey_trigger"]),
             ("country", country),
             ("acquisition_channel", ACQUISITION_CHANNELS.get(customer, "unknown")),
+            ("value_tier", tiers.get((customer, month_before), "unknown")),
         ):
             groups[(month, *segment)].append(survey)
     rows = {}
@@ -217,7 +221,15 @@ def expected_nps() -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def test_nps_is_that_of_plain_python_in_every_month_and_segment(warehouse: Warehouse) -> None:
-    expected = expected_nps()
+    tiers = {
+        (customer, month): tier
+        for customer, month, tier in warehouse.query(
+            "select unnest(customer_ids), month::varchar, months.value_tier"
+            " from marts.fct_person_months as months inner join marts.dim_persons using (person_id)"
+        )
+    }
+    expected = expected_nps(tiers)
+    assert {value for _, name, value in expected if name == "value_tier"} > {"unknown"}
     columns = list(next(iter(expected.values())))
     found = {
         tuple(group): dict(zip(columns, values, strict=True))
