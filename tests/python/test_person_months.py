@@ -30,9 +30,9 @@ def draw_shop(seed: int = 4) -> dict[str, list[dict[str, Any]]]:
         )
     }
     for customer in range(CUSTOMERS):
-        day = datetime(2024, 1, 1) + timedelta(hours=rng.randrange(24 * 150))  # noqa: DTZ001
+        day = datetime(2024, 1, 1) + timedelta(hours=rng.randrange(24 * 150))  # noqa: DTZ001 - UTC
         name = f"c-{customer}"
-        while day < datetime(2024, 9, 30) and rng.random() < 0.85:  # noqa: DTZ001
+        while day < datetime(2024, 9, 30) and rng.random() < 0.85:  # noqa: DTZ001 - UTC
             key = f"o-{len(tables['storefront/orders'])}"
             price = rng.randrange(10, 90)
             tables["storefront/orders"].append(

@@ -45,7 +45,7 @@ def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
     gains = np.zeros(orders.num_rows)
     for fit in fits.to_pylist():
         is_fit = pc.equal(orders["model_run_id"], fit["model_run_id"]).combine_chunks()
-        rows = np.flatnonzero(pc.fill_null(is_fit, False).to_numpy(zero_copy_only=False))  # noqa: FBT003
+        rows = np.flatnonzero(pc.fill_null(is_fit, fill_value=False).to_numpy(zero_copy_only=False))
         some = orders.take(rows)
         if fit["value_basis"] == "margin":
             estimates = estimates_of(fit)
