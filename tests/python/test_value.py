@@ -6,14 +6,16 @@ import math
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
 from cx_warehouse.value.bootstrap import REPLICATES, interval, is_kept, resampled
 from cx_warehouse.value.chain import expected_rewards, gains_by_step
-from cx_warehouse.value.journeys import END, NO_STEP, Happenings, Kinds, in_time, moves_of
-from cx_warehouse.value.lift import NEVER, Comparison, Sessions, Steps
-from cx_warehouse.value.states import Chain, Journeys
+from cx_warehouse.value.journeys import END, NO_STEP, Happenings, Kinds, Moves, in_time, moves_of
+from cx_warehouse.value.lift import NEVER, Comparison, Part, Sessions, Steps
+from cx_warehouse.value.shop import by_person
+from cx_warehouse.value.states import Chain, Journeys, tallies_of
 from value_oracle import SILENCE, directly, walked
 
 HOUR = 3_600_000_000
@@ -49,7 +51,8 @@ def chain_of(paths, stages, reward: float = 10.0) -> tuple[Chain, Kinds]:
     rewards = np.full((len(person), 1), reward)
     rows = np.zeros(len(person), dtype=np.int64)
     keys = np.arange(person.max() + 1, dtype=np.uint64)
-    return Chain(Journeys(moves, person, rows, rewards, 1.0 * rows), keys, kinds), kinds
+    journeys = Journeys(moves, person, rows, rewards, 1.0 * rows)
+    return Chain([tallies_of(journeys, keys, kinds)], kinds), kinds
 
 
 def values_of_states(paths, stages) -> dict[tuple[int, str], float]:
@@ -99,6 +102,28 @@ def test_the_value_of_a_step_is_the_mean_over_its_occurrences():
     found = dict(zip(kinds.names, chain.values(np.array([True])).value[:, 0], strict=True))
     expected = {"note": (40 * 0 + 40 * (0 - 4)) / 80, "cart": 10 - 5, "product": 5 - 4}
     assert found == pytest.approx(expected)
+
+
+def test_counting_some_persons_at_a_time_is_counting_all():
+    paths = [*CHECK, (7, ("cart", "note", "product", "cart"), True), (3, ("note",), False)]
+    kinds = Kinds.of(STAGES)
+    happened = happenings(paths, kinds)
+    moves = moves_of(happened, kinds, SILENCE, 10**17)
+    person = happened.person[moves.row]
+    rewards = np.where(person % 5 > 0, 10.0 + person, np.nan)[:, np.newaxis]
+    cell, keys = person % 3, np.arange(person.max() + 1, dtype=np.uint64)
+
+    def tallies(is_in):
+        columns = (column[is_in] for column in (*vars(moves).values(),))
+        some = Journeys(Moves(*columns), person[is_in], cell[is_in], rewards[is_in], person[is_in])
+        return tallies_of(some, keys, kinds)
+
+    whole = Chain([tallies(person >= 0)], kinds)
+    # cell 1 alone, then persons without any journey, then the rest
+    parts = Chain([tallies(cell == 1), tallies(person < 0), tallies(cell != 1)], kinds)
+    for is_in in np.eye(3, dtype=bool):
+        for one, other in zip(whole.values(is_in), parts.values(is_in), strict=True):
+            assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_a_simulated_walk_earns_what_the_chain_expects():
@@ -152,7 +177,8 @@ def test_an_unknown_reward_counts_as_the_mean_of_the_known_ones():
     rewards = np.where(person == 0, 10.0, np.nan)[:, np.newaxis]
     cell = np.zeros(len(person), dtype=np.int64)
     keys = np.arange(3, dtype=np.uint64)
-    chain = Chain(Journeys(moves, person, cell, rewards, 1.0 * cell), keys, kinds)
+    journeys = Journeys(moves, person, cell, rewards, 1.0 * cell)
+    chain = Chain([tallies_of(journeys, keys, kinds)], kinds)
     found = dict(zip(kinds.names, chain.values(np.array([True])).value[:, 0], strict=True))
     assert found["cart"] == found["product"] == 0
 
@@ -240,20 +266,29 @@ def test_time_orders_within_a_group_and_ties_stay_as_they_came():
 # Lift.
 
 
-def compared(rows, stages):
-    """Compare sessions: person, stratum, last order or None, {step: at}."""
-    kinds = Kinds.of(stages)
+def part_of(rows, kinds, cell_of_stratum):
+    """Reduce sessions: person, stratum, last order or None, {step: at}."""
     rows = sorted(rows, key=lambda row: row[0])
-    columns = [[row[0] for row in rows], [0] * len(rows), [row[1] for row in rows]]
-    columns.append([NEVER if row[2] is None else row[2] for row in rows])
+    columns = [[row[0] for row in rows], [cell_of_stratum[row[1]] for row in rows]]
+    columns += [[row[1] for row in rows], [NEVER if row[2] is None else row[2] for row in rows]]
     steps = [
         (session, at, kinds.names.index(name))
         for session, row in enumerate(rows)
         for name, at in row[3].items()
     ]
-    steps = Steps(*(np.array([s[n] for s in steps], dtype=np.int64) for n in range(3)))
+    columns_of_steps = np.array(steps, dtype=np.int64).reshape(-1, 3).T
     sessions = Sessions(*(np.array(column, dtype=np.int64) for column in columns))
-    return Comparison(sessions, steps.in_time(), kinds), kinds
+    return Part.of(sessions, Steps(*columns_of_steps).in_time(), kinds)
+
+
+def compared(rows, stages, cell_of_stratum=None, parts=1):
+    """Compare sessions, of some persons at a time."""
+    kinds = Kinds.of(stages)
+    if cell_of_stratum is None:
+        cell_of_stratum = np.zeros(max(row[1] for row in rows) + 1, dtype=np.int64)
+    some = ([row for row in rows if row[0] % parts == part] for part in range(parts))
+    found = [part_of(part, kinds, cell_of_stratum) for part in some]
+    return Comparison(found, cell_of_stratum, kinds), kinds
 
 
 def block(count, sold, stratum, steps):
@@ -300,8 +335,8 @@ def test_what_has_nothing_to_be_compared_with_is_left_out_and_shown():
     assert np.isnan([column[never, 0] for column in lift]).all()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_lift_and_its_error_are_those_of_the_definition(seed):
+@pytest.mark.parametrize(("seed", "parts"), [(0, 1), (1, 1), (2, 3), (3, 70)])
+def test_lift_and_its_error_are_those_of_the_definition(seed, parts):
     """Persons with several sessions in several strata."""
     rng = np.random.default_rng(seed)
     stages = {"view": 1, "search": 1, "cart": 2, "pay": 4}
@@ -311,7 +346,7 @@ def test_lift_and_its_error_are_those_of_the_definition(seed):
         steps = {name: int(rng.integers(0, 9)) for name in names}
         order = int(rng.integers(0, 12)) if rng.random() < 0.4 else None
         rows.append((int(rng.integers(0, 120)), int(rng.integers(0, 4)), order, steps))
-    comparison, kinds = compared(rows, stages)
+    comparison, kinds = compared(rows, stages, parts=parts)
     [lift] = comparison.lifts([np.zeros(1, dtype=int)])
     for number, name in enumerate(kinds.names):
         expected = directly(rows, name, stages)
@@ -326,11 +361,7 @@ def test_a_segment_is_compared_within_itself():
         steps = {"seen": 1} if rng.random() < 0.5 else {}
         order = 5 if rng.random() < 0.3 else None
         rows.append((int(rng.integers(0, 60)), int(rng.integers(0, 4)), order, steps))
-    rows.sort(key=lambda row: row[0])
-    whole, _ = compared(rows, {"seen": 1})
-    sessions = whole.sessions
-    halves = Sessions(sessions.person, sessions.stratum // 2, sessions.stratum, sessions.last_order)
-    both = Comparison(halves, whole.steps, whole.kinds)
+    both, _ = compared(rows, {"seen": 1}, cell_of_stratum=np.array([0, 0, 1, 1]))
     everybody, apart = both.lifts([np.zeros(2, dtype=int), np.arange(2)])
     expected = directly(rows, "seen", {"seen": 1})
     assert [column[0, 0] for column in everybody] == pytest.approx(expected, rel=1e-12)
@@ -338,6 +369,25 @@ def test_a_segment_is_compared_within_itself():
         some = [row for row in rows if row[1] // 2 == half]
         expected = directly(some, "seen", {"seen": 1})
         assert [column[0, half] for column in apart] == pytest.approx(expected, rel=1e-12)
+
+
+# Some persons at a time.
+
+
+@pytest.mark.parametrize("batch", [1, 3, 1000])
+def test_rows_are_cut_between_persons_wherever_batches_end(batch):
+    rng = np.random.default_rng(4)
+    key = np.sort(rng.integers(0, 40, 200))
+    table = pa.table({"person_key": key, "row": np.arange(200)})
+    parts = list(by_person(iter(table.to_batches(max_chunksize=batch)), 12))
+    assert pa.concat_tables(parts).equals(table)
+    # each ends with the person whose row is the twelfth
+    sizes = [len(part) for part in parts]
+    starts = np.cumsum([0, *sizes])[:-1]
+    ends = [int(np.searchsorted(key, key[start + 11], "right")) for start in starts[:-1]]
+    assert ends == list(np.cumsum(sizes)[:-1])
+    assert len(parts) > 5
+    assert list(by_person(iter([]))) == []
 
 
 # The bootstrap.

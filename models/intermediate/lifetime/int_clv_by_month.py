@@ -9,7 +9,10 @@ def model(dbt, session):
     ended = states.project("state_month").distinct().order("state_month").fetchall()
     columns = ", ".join(("person_id", "state_month", "segment_name", "segment_value", *NUMBERS))
     months = (
-        states.filter(f"state_month = date '{month}'").project(columns).order("person_id").to_arrow_table()
+        states.filter(f"state_month = date '{month}'")
+        .project(columns)
+        .order("person_id")
+        .to_arrow_table()
         for (month,) in ended
     )
     return pa.concat_tables([VALUED.empty_table(), *value_months(months, options)])

@@ -1,5 +1,13 @@
 from cx_warehouse.clv.warehouse import FITS, options_of
-from cx_warehouse.value.warehouse import Rules, micro_conversion_values
+from cx_warehouse.value.shop import Rules
+from cx_warehouse.value.warehouse import micro_conversion_values
+
+ROWS_AT_ONCE = 100_000
+
+
+# asked for when its turn has come: the connection answers one question at a time
+def batches(relation):
+    yield from relation.to_arrow_reader(ROWS_AT_ONCE)
 
 
 def model(dbt, session):
@@ -7,16 +15,19 @@ def model(dbt, session):
     [(as_of,)] = dbt.ref("int_settings").select("as_of").fetchall()
     rules = Rules(as_of, float(dbt.config.meta_get("silence_days")), options)
     predicted = dbt.ref("int_clv_predicted")
-    fits = predicted.select(", ".join(FITS.names[1:])).distinct()
+    fits = predicted.select(", ".join(FITS.names[1:])).distinct().to_arrow_table()
+    registry = dbt.ref("micro_conversions").to_arrow_table()
     rewards = dbt.ref("int_order_rewards")
     orders = session.sql(
         "select rewards.* exclude (person_id), predicted.model_run_id"
         " from rewards left join predicted using (person_id)"
+        " order by rewards.person_key, rewards.ordered_at, rewards.order_id"
     )
+    sessions = dbt.ref("int_session_paths").order("person_key, started_at, session_id")
     return micro_conversion_values(
-        dbt.ref("int_session_paths").to_arrow_table(),
-        orders.to_arrow_table(),
-        fits.to_arrow_table(),
-        dbt.ref("micro_conversions").to_arrow_table(),
+        batches(sessions),
+        batches(orders),
+        fits,
+        registry,
         rules,
     )

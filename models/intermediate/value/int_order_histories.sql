@@ -60,16 +60,16 @@ summed as (
 
     select
         *,
-        sum(
+        cast(sum(
             case when (order_date = previous_date) then 0 else 1 end
-        ) over history as days,
+        ) over history as integer) as days,
         sum(
             case when order_date = first_date then net_sales else 0 end
         ) over history as first_day_sales,
         sum(net_sales) over history as total_sales,
         sum(known_margin) over history as total_margin,
         sum(costed_sales) over history as total_costed_sales,
-        sum(costed_orders) over history as total_costed_orders
+        cast(sum(costed_orders) over history as integer) as total_costed_orders
     from compared
     window history as (
         partition by person_id order by ordered_at, order_id

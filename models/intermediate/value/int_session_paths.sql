@@ -38,7 +38,10 @@ session_orders as (
 
 rules as (
 
-    select * from {{ ref('micro_conversions') }}
+    select
+        *,
+        row_number() over (order by micro_conversion) - 1 as step_number
+    from {{ ref('micro_conversions') }}
 
 ),
 
@@ -53,7 +56,7 @@ steps as (
 
     select
         session_steps.session_id,
-        rules.micro_conversion,
+        rules.step_number,
         case
             when rules.event_name = 'bounce'
                 then
@@ -70,7 +73,7 @@ paths as (
 
     select
         session_id,
-        {{ list_of_rows(['occurred_at', 'micro_conversion']) }} as steps
+        {{ list_of_rows(['occurred_at', 'step_number']) }} as steps
     from steps
     group by session_id
 

@@ -57,6 +57,11 @@ class Kinds:
         """One more than the highest level."""
         return int(self.levels.max(initial=0)) + 1
 
+    @property
+    def state_count(self) -> int:
+        """One more than the highest number of a state."""
+        return self.level_count * (len(self.names) + 1)
+
     def state(self, level: Numbers, step: Numbers) -> Numbers:
         """Return the number of the state at a level after a step, or after `NO_STEP`."""
         return level * (len(self.names) + 1) + step + 1

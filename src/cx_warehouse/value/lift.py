@@ -18,7 +18,7 @@ from scipy.stats import norm
 from cx_warehouse.value.journeys import in_time, running_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NEVER: Final = np.iinfo(np.int64).min
-NOT_REACHED: Final = np.iinfo(np.int64).max
 QUANTILE: Final = float(norm.ppf(0.975))
 # What differences of equal shares leave by rounding is less.
 NOTHING: Final = 1e-12
@@ -145,6 +144,68 @@ class Lift(NamedTuple):
         return QUANTILE * np.where(self.standard_error > NOTHING, self.standard_error, np.nan)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Sessions of some persons, reduced to what a comparison needs; nobody is in two parts.
+
+    A unit is a person in a cell. A history tells the stratum of a session, the highest level that
+    it reached, and how many of the levels up to that, from 0 on, an order came after.
+
+    Attributes
+    ----------
+    person, cell
+        Shape (u,): of each unit, by person.
+    unit, history
+        Shape (n,): of each session.
+    session, step, place, is_sold
+        Shape (m,): of each step its session, its kind, where it was taken from (stratum x levels +
+        level reached before), and whether an order came after it.
+    """
+
+    person: Numbers
+    cell: Numbers
+    unit: Numbers
+    history: Numbers
+    session: Numbers
+    step: Numbers
+    place: Numbers
+    is_sold: Flags
+
+    @classmethod
+    def of(cls, sessions: Sessions, steps: Steps, kinds: Kinds) -> Part:
+        """Reduce sessions.
+
+        Parameters
+        ----------
+        sessions, steps
+            The steps of a session in the order of time.
+        kinds
+            Of the steps.
+        """
+        levels = kinds.level_count
+        before, after = running_level(steps.session, kinds.levels[steps.step])
+        is_sold = sessions.last_order[steps.session] >= steps.at
+        is_last = np.ones(len(steps.session), dtype=np.bool_)
+        is_last[:-1] = steps.session[1:] != steps.session[:-1]
+        reached = np.zeros(len(sessions.person), dtype=np.int64)
+        reached[steps.session[is_last]] = after[is_last]
+        # an order after a level came after the levels below, too
+        followed = np.bincount(steps.session, (after - before) * is_sold, len(reached))
+        followed = followed.astype(np.int64) + (sessions.last_order > NEVER)
+        width = int(sessions.cell.max(initial=0)) + 1
+        pairs, unit = np.unique(sessions.person * width + sessions.cell, return_inverse=True)
+        return cls(
+            person=(pairs // width).astype(np.int32),
+            cell=(pairs % width).astype(np.int32),
+            unit=unit.astype(np.int32),
+            history=(sessions.stratum * levels + reached) * (levels + 1) + followed,
+            session=steps.session.astype(np.int32),
+            step=steps.step.astype(np.int16),
+            place=(sessions.stratum[steps.session] * levels + before).astype(np.int32),
+            is_sold=is_sold,
+        )
+
+
 class Comparison:
     """What sessions with and without each kind of step led to.
 
@@ -154,106 +215,91 @@ class Comparison:
         By kind of step and place; place = stratum x levels + level.
     """
 
-    def __init__(self, sessions: Sessions, steps: Steps, kinds: Kinds) -> None:
+    def __init__(self, parts: Sequence[Part], cell_of_stratum: Numbers, kinds: Kinds) -> None:
         """Count the sessions by what they had reached, and what came after.
 
         Parameters
         ----------
-        sessions, steps
-            The steps of a session in the order of time.
+        parts
+            All sessions.
+        cell_of_stratum
+            Shape (s,): the cell that each stratum lies in.
         kinds
             Of the steps.
         """
-        self.sessions, self.steps, self.kinds = sessions, steps, kinds
-        self.levels = kinds.level_count
-        self.places = self.levels * (int(sessions.stratum.max(initial=-1)) + 1)
-        before, after = running_level(steps.session, kinds.levels[steps.step])
-        self.reached_at = self._times_of_levels(before, after)
-        self.is_sold = sessions.last_order[steps.session] >= steps.at
-        self.from_place = self._place(steps.session, before)
-        self.reached = list(self._reached(steps.session))
-        self.counts = self._count()
+        self.parts, self.cell_of_stratum, self.kinds = parts, cell_of_stratum, kinds
+        self.levels, self.steps = kinds.level_count, len(kinds.names)
+        self.places = self.levels * len(cell_of_stratum)
+        everybody = np.zeros(self.places * (self.levels + 1))
+        for part in parts:
+            everybody += np.bincount(part.history, minlength=len(everybody))
+        seen = np.flatnonzero(everybody)
+        self.number = np.zeros(len(everybody), dtype=np.int32)
+        self.number[seen] = np.arange(len(seen))
+        self.passed = self._passed(seen)
+        self.counts = self._count(everybody[seen])
 
-    def _times_of_levels(self, before: Numbers, after: Numbers) -> Numbers:
-        """Return when each session reached each level, shape (levels, n); level 0 at once."""
-        times = np.full((self.levels, len(self.sessions.person)), NOT_REACHED)
-        times[0] = NEVER + 1
-        for level in range(1, self.levels):
-            rows = np.flatnonzero((before < level) & (level <= after))
-            times[level, self.steps.session[rows]] = self.steps.at[rows]
-        return times
+    def _passed(self, seen: Numbers) -> csr_array:
+        """Return where histories passed: 2 x place, plus 1 if an order came after."""
+        rest, followed = seen // (self.levels + 1), seen % (self.levels + 1)
+        length = rest % self.levels + 1
+        row = np.repeat(np.arange(len(seen)), length)
+        level = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
+        place = (rest // self.levels)[row] * self.levels + level
+        columns = 2 * place + (level < followed[row])
+        return csr_array((np.ones(len(row)), (row, columns)), shape=(len(seen), 2 * self.places))
 
-    def _place(self, session: Numbers, level: Numbers | int) -> Numbers:
-        return self.sessions.stratum[session] * self.levels + level
-
-    def _reached(self, session: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
-        """Yield, level by level, the rows that reached it, and 2 x place, plus 1 if sold after."""
-        rows = np.arange(len(session))
-        for level in range(self.levels):
-            times = self.reached_at[level, session[rows]]
-            is_reached = times != NOT_REACHED
-            rows, times = rows[is_reached], times[is_reached]
-            found = session[rows]
-            is_sold = self.sessions.last_order[found] >= times
-            yield rows, 2 * self._place(found, level) + is_sold
-
-    def _count(self) -> Counts:
-        width = 2 * self.places
-        size = len(self.kinds.names) * width
-        step = self.steps.step
-        with_step = np.bincount(step * width + 2 * self.from_place + self.is_sold, minlength=size)
-        without = np.zeros((len(self.kinds.names), width))
-        for _, places in self._reached(np.arange(len(self.sessions.person))):
-            without += np.bincount(places, minlength=width)
-        for rows, places in self.reached:
-            own = np.bincount(step[rows] * width + places, minlength=size)
-            without -= own.reshape(without.shape)
+    def _count(self, everybody: Floats) -> Counts:
+        with_step = np.zeros(self.steps * 2 * self.places)
+        own = np.zeros(self.steps * len(everybody))
+        for part in self.parts:
+            step = part.step.astype(np.int64)
+            taken = (step * self.places + part.place) * 2 + part.is_sold
+            with_step += np.bincount(taken, minlength=len(with_step))
+            histories = step * len(everybody) + self.number[part.history][part.session]
+            own += np.bincount(histories, minlength=len(own))
+        without = (everybody - own.reshape(self.steps, -1)) @ self.passed
         both = [part.reshape(-1, self.places, 2) for part in (with_step, without)]
-        return Counts(
-            *(column.astype(np.float64) for part in both for column in (part.sum(2), part[..., 1]))
-        )
-
-    def _of_steps(self, controls: Floats) -> Floats:
-        """Return what each step adds: y - p1, less what its session would add without it."""
-        step, counts = self.steps.step, self.counts
-        share = counts.with_rate[step, self.from_place]
-        is_matched = counts.is_matched[step, self.from_place]
-        added: Floats = np.where(is_matched, self.is_sold - share, 0)
-        for rows, places in self.reached:
-            added[rows] -= controls[step[rows], places]
-        return added
-
-    def _units(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Return person and cell of each pair that has sessions, and each session's pair."""
-        width = int(self.sessions.cell.max(initial=0)) + 1
-        pairs, unit = np.unique(
-            self.sessions.person * width + self.sessions.cell, return_inverse=True
-        )
-        return pairs // width, pairs % width, unit
+        return Counts(*(column for part in both for column in (part.sum(2), part[..., 1])))
 
     def _squares(self, segments: Sequence[Numbers]) -> list[Floats]:
         """Return the sums over persons of the squared sums of what their sessions add.
 
         One table of shape (k, v) for each way to put cells into v segments.
         """
-        person, cell, unit = self._units()
-        everybody = list(self._reached(np.arange(len(unit))))
-        rows, places = (np.concatenate(parts) for parts in zip(*everybody, strict=True))
-        shape = len(person), 2 * self.places
-        table = csr_array((np.ones(len(rows)), (unit[rows], places)), shape=shape)
-        controls = self.counts.of_controls()
-        of_steps = self._of_steps(controls)
-        by_kind = np.argsort(self.steps.step.astype(np.uint16), kind="stable")
-        ends = np.cumsum(np.bincount(self.steps.step, minlength=len(controls)))
-        sums = [np.zeros((len(controls), int(of.max(initial=0)) + 1)) for of in segments]
-        for kind, own in enumerate(np.split(by_kind, ends[:-1])):
-            added = table @ controls[kind]
-            added += np.bincount(unit[self.steps.session[own]], of_steps[own], len(person))
-            for of_cell, squares in zip(segments, sums, strict=True):
-                width = squares.shape[1]
-                each = np.bincount(person * width + of_cell[cell], added, width * (person[-1] + 1))
-                squares[kind] = [each[v::width] @ each[v::width] for v in range(width)]
-        return sums
+        without = self.passed @ self.counts.of_controls().T
+        squares = [np.zeros((self.steps, int(of.max(initial=0)) + 1)) for of in segments]
+        for part in self.parts:
+            added = self._added(part, without)
+            for of_cell, sums in zip(segments, squares, strict=True):
+                segment = of_cell[part.cell]
+                for value in range(sums.shape[1]):
+                    rows = np.flatnonzero(segment == value)
+                    if not len(rows):
+                        continue
+                    person = part.person[rows]
+                    starts = np.flatnonzero(np.append(True, person[1:] != person[:-1]))
+                    each = np.add.reduceat(added[rows], starts)
+                    sums[:, value] += (each**2).sum(axis=0)
+        return squares
+
+    def _added(self, part: Part, without: Floats) -> Floats:
+        """Return what each unit adds to the comparisons, shape (u, k).
+
+        `without`, shape (h, k), is what a session of each history adds without the step; with it, a
+        session adds y - p1 instead.
+        """
+        counts, history = self.counts, self.number[part.history]
+        ones = np.ones(len(history))
+        shape = len(part.person), len(without)
+        added: Floats = csr_array((ones, (part.unit, history)), shape=shape) @ without
+        is_matched = counts.is_matched[part.step, part.place]
+        share = counts.with_rate[part.step, part.place]
+        with_step = np.where(is_matched, part.is_sold - share, 0)
+        with_step -= without[history[part.session], part.step]
+        place = part.unit[part.session].astype(np.int64) * self.steps + part.step
+        added += np.bincount(place, with_step, added.size).reshape(added.shape)
+        return added
 
     def lifts(self, segments: Sequence[Numbers]) -> list[Lift]:
         """Compare within each segment.
@@ -272,12 +318,10 @@ class Comparison:
             (y - p0) / n0))^2.
         """
         counts = self.counts
-        cell_of_stratum = np.zeros(self.places // self.levels, dtype=np.int64)
-        cell_of_stratum[self.sessions.stratum] = self.sessions.cell
         matched = np.where(counts.is_matched, counts.with_count, 0)
         lifts = []
         for of_cell, squares in zip(segments, self._squares(segments), strict=True):
-            segment = np.repeat(of_cell[cell_of_stratum], self.levels)
+            segment = np.repeat(of_cell[self.cell_of_stratum], self.levels)
             into = (segment[:, np.newaxis] == np.arange(squares.shape[1])).astype(np.float64)
             total = matched @ into
             known = np.where(total > 0, total, np.nan)

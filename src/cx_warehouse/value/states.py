@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from cx_warehouse.value.bootstrap import interval, resampled
+from cx_warehouse.value.bootstrap import REPLICATES, interval, resampled
 from cx_warehouse.value.chain import expected_rewards, gains_by_step
 from cx_warehouse.value.journeys import END
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cx_warehouse.value.journeys import Kinds, Moves
@@ -64,61 +66,102 @@ class Journeys:
     sales: Floats
 
 
+class Tally(NamedTuple):
+    """Sums by code in all replicates: moves and ends, then by kind of reward orders and cents.
+
+    Attributes
+    ----------
+    codes
+        What is summed, by the numbers of cells and states.
+    sums
+        Shape (c, 1 + replicates).
+    """
+
+    codes: Numbers
+    sums: Floats
+
+
+def tallies_of(journeys: Journeys, keys: NDArray[np.uint64], kinds: Kinds) -> list[Tally]:
+    """Count moves and rewards of each cell, in all replicates.
+
+    Parameters
+    ----------
+    journeys
+        Of persons 0 to n - 1.
+    keys
+        Shape (n,): a hash of each person.
+    kinds
+        Of steps.
+
+    Returns
+    -------
+    list of Tally
+        Those of different persons add up.
+    """
+    moves, size = journeys.moves, kinds.state_count
+    # all that is no end by an order: moves, and being left
+    target = np.where(moves.target == END, size, moves.target)
+    target[moves.is_order] = size + 1
+    codes = (journeys.cell * size + moves.origin) * (size + 2) + target
+    columns = [(codes, np.ones(len(codes)), np.arange(len(codes)))]
+    ends = np.flatnonzero(moves.is_order)
+    exits = journeys.cell[ends] * size + moves.origin[ends]
+    for rewards in journeys.rewards[ends].T:
+        known = np.flatnonzero(~np.isnan(rewards))
+        cents = np.rint(rewards[known] * CENTS)
+        columns.append((exits[known], np.ones(len(known)), ends[known]))
+        columns.append((exits[known], cents, ends[known]))
+    found = [distinct(codes) for codes, _, _ in columns]
+    offsets = np.cumsum([0, *(len(codes) for codes, _ in found)])
+    place = np.concatenate(
+        [inverse + start for (_, inverse), start in zip(found, offsets, strict=False)]
+    )
+    amounts = np.concatenate([amount for _, amount, _ in columns])
+    persons = journeys.person[np.concatenate([rows for _, _, rows in columns])]
+    table = csr_array((amounts, (persons, place)), shape=(len(keys), offsets[-1]))
+    sums = np.split(resampled(table, keys), offsets[1:-1])
+    return [Tally(codes, part) for (codes, _), part in zip(found, sums, strict=True)]
+
+
+def added_up(tallies: Sequence[Tally]) -> Tally:
+    """Add tallies of the same sort."""
+    codes, places = distinct(np.concatenate([tally.codes for tally in tallies]))
+    sums = np.zeros((len(codes), 1 + REPLICATES))
+    for tally, place in zip(
+        tallies, np.split(places, np.cumsum([len(t.codes) for t in tallies])[:-1]), strict=True
+    ):
+        sums[place] += tally.sums
+    return Tally(codes, sums)
+
+
 class Chain:
     """Counted moves and rewards of each cell, in all replicates."""
 
-    def __init__(self, journeys: Journeys, keys: NDArray[np.uint64], kinds: Kinds) -> None:
-        """Count once for all segments.
+    def __init__(self, parts: Sequence[Sequence[Tally]], kinds: Kinds) -> None:
+        """Add up what was counted, once for all segments.
 
         Parameters
         ----------
-        journeys
-            Of persons 0 to n - 1.
-        keys
-            Shape (n,): a hash of each person.
+        parts
+            What `tallies_of` tells of one group of persons or more.
         kinds
             Of steps.
         """
-        moves = journeys.moves
-        self.kinds = kinds
-        self.states, places = distinct(
-            np.concatenate([moves.origin, moves.target[moves.target != END]])
-        )
+        self.kinds, full = kinds, kinds.state_count
+        moved, *exits = (added_up(tallies) for tallies in zip(*parts, strict=True))
+        pair, target = np.divmod(moved.codes, full + 2)
+        cell, origin = np.divmod(pair, full)
+        self.states, _ = distinct(np.concatenate([origin, target[target < full]]))
+        # states that nobody was in are left out
         size = len(self.states)
-        origin = places[: len(moves.origin)]
-        # all that is no end by an order: moves, and being left
-        target = np.full(len(origin), size)
-        target[moves.target != END] = places[len(origin) :]
-        target[moves.is_order] = size + 1
-        codes = (journeys.cell * size + origin) * (size + 2) + target
-        columns = [(codes, np.ones(len(codes)), np.arange(len(codes)))]
-        ends = np.flatnonzero(moves.is_order)
-        exits = journeys.cell[ends] * size + origin[ends]
-        for rewards in journeys.rewards[ends].T:
-            known = np.flatnonzero(~np.isnan(rewards))
-            cents = np.rint(rewards[known] * CENTS)
-            columns.append((exits[known], np.ones(len(known)), ends[known]))
-            columns.append((exits[known], cents, ends[known]))
-        self.parts = self._summed(columns, journeys.person, keys)
-
-    @staticmethod
-    def _summed(
-        columns: list[tuple[Numbers, Floats, Numbers]], person: Numbers, keys: NDArray[np.uint64]
-    ) -> list[tuple[Numbers, Floats]]:
-        """Return codes and their sums in all replicates, shape (c, 1 + replicates), of each part.
-
-        A part is codes, what is summed, and rows of journeys.
-        """
-        found = [distinct(codes) for codes, _, _ in columns]
-        offsets = np.cumsum([0, *(len(codes) for codes, _ in found)])
-        place = np.concatenate(
-            [inverse + start for (_, inverse), start in zip(found, offsets, strict=False)]
-        )
-        amounts = np.concatenate([amount for _, amount, _ in columns])
-        persons = person[np.concatenate([rows for _, _, rows in columns])]
-        table = csr_array((amounts, (persons, place)), shape=(len(keys), offsets[-1]))
-        sums = np.split(resampled(table, keys), offsets[1:-1])
-        return [(codes, part) for (codes, _), part in zip(found, sums, strict=True)]
+        number = np.zeros(full + 2, dtype=np.int64)
+        number[self.states] = np.arange(size)
+        number[full:] = size, size + 1
+        codes = (cell * size + number[origin]) * (size + 2) + number[target]
+        self.parts = [Tally(codes, moved.sums)]
+        for codes, sums in exits:
+            cell, origin = np.divmod(codes, full)
+            self.parts.append(Tally(cell * size + number[origin], sums))
 
     def values(self, is_in: NDArray[np.bool_]) -> StepValues:
         """Value the steps of some cells.

@@ -1,0 +1,312 @@
+"""The sessions and orders of a shop as numbers, counted some persons at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cx_warehouse.value.gains import clv_gains
+from cx_warehouse.value.journeys import NO_STEP, Happenings, moves_of
+from cx_warehouse.value.lift import NEVER, Part, Sessions, Steps
+from cx_warehouse.value.states import Journeys, tallies_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from cx_warehouse.clv.score import Options
+    from cx_warehouse.value.journeys import Kinds
+    from cx_warehouse.value.states import Tally
+
+    Floats = NDArray[np.float64]
+    Numbers = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+
+DAY: Final = 86_400_000_000
+SESSIONS_AT_ONCE: Final = 250_000
+# Expected values cost much once for any number of orders.
+ORDERS_AT_ONCE: Final = 1_000_000
+REWARDS: Final = ("margin", "clv")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is not in the tables.
+
+    Attributes
+    ----------
+    now
+        as_of, UTC.
+    silence_days
+        Days without a step after which a journey is over.
+    options
+        How values of persons are predicted.
+    """
+
+    now: datetime
+    silence_days: float
+    options: Options
+
+
+class Sales(NamedTuple):
+    """Net sales of orders. In the wide type the order of the rows is lost in the rounding."""
+
+    total: np.longdouble = np.longdouble(0)
+    known: np.longdouble = np.longdouble(0)
+    is_all_known: bool = True
+
+    @classmethod
+    def of(cls, sales: Floats, is_known: Flags) -> Sales:
+        """Add up, in all and where a cost is known."""
+        total, known = (part.sum(dtype=np.longdouble) for part in (sales, sales[is_known]))
+        return cls(total, known, bool(is_known.all()))
+
+    def plus(self, other: Sales) -> Sales:
+        """Add those of other orders."""
+        is_all_known = self.is_all_known and other.is_all_known
+        return Sales(self.total + other.total, self.known + other.known, is_all_known)
+
+
+class Segment(NamedTuple):
+    """A way to part sessions.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    values
+        Its v values.
+    of_cell
+        Shape (c,): the number of each cell's value.
+    """
+
+    name: str
+    values: list[str]
+    of_cell: Numbers
+
+
+class Orders:
+    """Orders by person and time, as numbers.
+
+    Attributes
+    ----------
+    keys
+        Shape (n,): hashes of the persons.
+    at
+        Shape (n,): microseconds since 1970.
+    rewards
+        Shape (n, 2): margin, and margin with what it adds to the predicted value.
+    sales
+        Shape (n,): net sales.
+    """
+
+    def __init__(self, orders: Iterable[pa.Table], fits: pa.Table, options: Options) -> None:
+        """Work out rewards, of some orders at a time."""
+        parts = [self._part(some, fits, options) for some in orders] or [
+            (np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2)), np.empty(0))
+        ]
+        self.keys, self.at, self.rewards, self.sales = map(np.concatenate, zip(*parts, strict=True))
+
+    @staticmethod
+    def _part(
+        orders: pa.Table, fits: pa.Table, options: Options
+    ) -> tuple[Numbers, Numbers, Floats, Floats]:
+        margin = _amounts(orders["margin"])
+        rewards = np.stack([margin, margin + clv_gains(orders, fits, options)], axis=1)
+        keys, at = _numbers(orders["person_key"]), _numbers(orders["ordered_at"])
+        return keys, at, rewards, _amounts(orders["net_sales"])
+
+
+class Shop:
+    """What is counted of the sessions and orders of all persons, some persons at a time.
+
+    Attributes
+    ----------
+    devices
+        Names of devices by number; a cell is 2 x device, plus 1 for a returning person.
+    parts
+        Sessions for their comparison.
+    cell_of_stratum
+        The cell that each stratum lies in: device, new or returning, channel and intent.
+    tallies
+        Moves and ends of journeys.
+    sold
+        By cell, net sales of the orders that journeys ended with, in all and where a cost is known.
+    is_cost_known
+        By cell, whether that is so for all of them.
+    """
+
+    def __init__(self, orders: Orders, kinds: Kinds, rules: Rules) -> None:
+        self.orders, self.kinds, self.rules = orders, kinds, rules
+        self.devices, self.channels, self.intents, self.strata = (_Codes() for _ in range(4))
+        self.parts: list[Part] = []
+        self.cell_of_stratum: list[int] = []
+        self.tallies: list[list[Tally]] = []
+        self.sold: dict[int, Sales] = {}
+
+    def add(self, sessions: pa.Table) -> None:
+        """Count the sessions of some persons, by person and time."""
+        keys, person = _run_numbers(_numbers(sessions["person_key"]))
+        device, channel, intent = (
+            codes.of(pc.fill_null(sessions[name], "unknown"))
+            for codes, name in (
+                (self.devices, "device_type"),
+                (self.channels, "channel_group"),
+                (self.intents, "intent"),
+            )
+        )
+        started = _numbers(sessions["started_at"])
+        first = started[np.searchsorted(person, np.arange(len(keys)))]
+        cell = 2 * device + (started > first[person])
+        # numbers of channels and intents are far below
+        joint = pa.chunked_array([pa.array((cell << 40) + (channel << 20) + intent)])
+        stratum = self.strata.of(joint)
+        self.cell_of_stratum += [
+            joint >> 40 for joint in list(self.strata.numbers)[len(self.cell_of_stratum) :]
+        ]
+        last_order = _numbers(pc.fill_null(sessions["last_ordered_at"].cast(pa.int64()), NEVER))
+        steps = _steps(sessions["steps"].combine_chunks(), self.kinds)
+        self.parts.append(Part.of(Sessions(person, cell, stratum, last_order), steps, self.kinds))
+        journeys = self._journeys(keys, person, cell, steps)
+        self.tallies.append(tallies_of(journeys, keys.astype(np.uint64), self.kinds))
+        for number in np.unique(journeys.cell):
+            is_end = journeys.moves.is_order & (journeys.cell == number)
+            sold = Sales.of(journeys.sales[is_end], ~np.isnan(journeys.rewards[is_end, 0]))
+            self.sold[int(number)] = self.sold.get(int(number), Sales()).plus(sold)
+
+    def _journeys(self, keys: Numbers, person: Numbers, cell: Numbers, steps: Steps) -> Journeys:
+        """Return the moves of journeys that are over, and what their ends bring."""
+        orders = self.orders
+        first, end = (
+            np.searchsorted(orders.keys, keys[0]),
+            np.searchsorted(orders.keys, keys[-1], "right"),
+        )
+        buyer = np.searchsorted(keys, orders.keys[first:end])
+        # who never came to the shop's pages has no journey
+        came = np.flatnonzero(keys[buyer] == orders.keys[first:end])
+        buyer, order = buyer[came], came + first
+        persons = person[steps.session]
+        after = np.searchsorted(persons, buyer, side="right")
+        happened = Happenings(
+            np.insert(persons, after, buyer),
+            np.insert(steps.at, after, orders.at[order]),
+            np.insert(steps.step, after, NO_STEP),
+        )
+        [now] = _numbers(pa.array([self.rules.now], pa.timestamp("us")))
+        moves = moves_of(happened, self.kinds, int(self.rules.silence_days * DAY), int(now))
+        ends = np.flatnonzero(moves.is_order)
+        # place of each order, or of each step's session, among its like
+        is_order = happened.step == NO_STEP
+        number = np.where(is_order, np.cumsum(is_order), np.cumsum(~is_order)) - 1
+        ordered = order[number[moves.row[ends]]]
+        brought = np.zeros((len(moves.row), len(REWARDS)))
+        brought[ends] = orders.rewards[ordered]
+        sales = np.zeros(len(moves.row))
+        sales[ends] = orders.sales[ordered]
+        cells = cell[steps.session[number[moves.first]]]
+        return Journeys(moves, happened.person[moves.row], cells, brought, sales)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Ways to part sessions."""
+        names = list(self.devices.numbers)
+        every_cell = np.arange(2 * len(names))
+        places = np.argsort(np.argsort(np.array(names, dtype=object)))
+        return [
+            Segment("all", ["all"], 0 * every_cell),
+            Segment("device_type", sorted(names), places[every_cell // 2]),
+            Segment("is_new", ["true", "false"], every_cell % 2),
+        ]
+
+    def counts(self) -> tuple[Numbers, Numbers]:
+        """Return sessions, and sessions by kind of step, each by cell and whether they sold."""
+        width, levels = 4 * len(self.devices.numbers), self.kinds.level_count
+        sessions = np.zeros(width, dtype=np.int64)
+        with_step = np.zeros(len(self.kinds.names) * width, dtype=np.int64)
+        for part in self.parts:
+            place = 2 * part.cell[part.unit] + (part.history % (levels + 1) > 0)
+            sessions += np.bincount(place, minlength=width)
+            taken = part.step.astype(np.int64) * width + place[part.session]
+            with_step += np.bincount(taken, minlength=len(with_step))
+        return sessions.reshape(-1, 2), with_step.reshape(len(self.kinds.names), -1, 2)
+
+
+def by_person(
+    batches: Iterable[pa.RecordBatch], size: int = SESSIONS_AT_ONCE
+) -> Iterator[pa.Table]:
+    """Cut rows by person_key into tables of `size` rows, and the rest of the last person's.
+
+    Where they are cut depends on the rows alone.
+    """
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += len(batch)
+        if count <= size:
+            continue
+        table = pa.Table.from_batches(held)
+        keys = _numbers(table["person_key"])
+        start = 0
+        while len(keys) - start > size:
+            end = int(np.searchsorted(keys, keys[start + size - 1], side="right"))
+            if end == len(keys):
+                break
+            yield table.slice(start, end - start)
+            start = end
+        held, count = table.slice(start).to_batches(), len(keys) - start
+    if count:
+        yield pa.Table.from_batches(held)
+
+
+def _steps(lists: pa.Array, kinds: Kinds) -> Steps:
+    """Return the steps of a column of lists, in time."""
+    length = _numbers(pc.fill_null(pc.list_value_length(lists), 0))
+    flat = pc.list_flatten(lists)
+    kind_of = np.argsort(np.array(kinds.names, dtype=object))
+    step = kind_of[_numbers(pc.struct_field(flat, "step_number"))]
+    at = _numbers(pc.struct_field(flat, "occurred_at"))
+    return Steps(np.repeat(np.arange(len(length)), length), at, step).in_time()
+
+
+def _run_numbers(keys: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the distinct ones of sorted keys, and each row's number among them."""
+    is_first = np.ones(len(keys), dtype=np.bool_)
+    is_first[1:] = keys[1:] != keys[:-1]
+    return keys[is_first], np.cumsum(is_first) - 1
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> Numbers:
+    """Return whole numbers, or microseconds since 1970, without nulls."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us")).cast(pa.int64())
+    numbers: Numbers = column.to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers
+
+
+def _amounts(column: pa.ChunkedArray) -> Floats:
+    """Return amounts, NaN where there is none."""
+    amounts: Floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return amounts
+
+
+class _Codes:
+    """Numbers of values, in the order in which they are first seen."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+
+    def of(self, column: pa.ChunkedArray) -> Numbers:
+        """Return the number of each value."""
+        coded = column.combine_chunks().dictionary_encode()
+        numbers = [
+            self.numbers.setdefault(value, len(self.numbers))
+            for value in coded.dictionary.to_pylist()
+        ]
+        return np.array(numbers, dtype=np.int64)[_numbers(coded.indices)]
