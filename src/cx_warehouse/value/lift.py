@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import norm
 
+from cx_warehouse.value.bootstrap import QUANTILE
 from cx_warehouse.value.journeys import in_time, running_level
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NEVER: Final = np.iinfo(np.int64).min
-QUANTILE: Final = float(norm.ppf(0.975))
 # What differences of equal shares leave by rounding is less.
 NOTHING: Final = 1e-12
 
