@@ -146,10 +146,11 @@
     nullif(regexp_extract(lower({{ url }}), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www[.])?([^/?#:]*)', 1), '')
 {%- endmacro %}
 
-{#- The value of a parameter in the query of a URL, decoded; null where there is none. -#}
+{#- The value of a parameter in the query of a URL, decoded, or as it stands where it is no UTF-8; null where there is none. -#}
 {% macro url_parameter(url, name) %}{{ return(adapter.dispatch('url_parameter')(url, name)) }}{% endmacro %}
 {% macro duckdb__url_parameter(url, name) -%}
-    nullif(trim(url_decode(replace(regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '+', ' '))), '')
+    {%- set text = "replace(regexp_extract(" ~ url ~ ", '[?&]" ~ name ~ "=([^&#]*)', 1), '+', ' ')" -%}
+    nullif(trim(coalesce(try(url_decode({{ text }})), {{ text }})), '')
 {%- endmacro %}
 
 {#- What a group of a regular expression found in a text; empty where it found nothing. -#}

@@ -158,6 +158,20 @@ def test_it_is_worth_what_it_held_last() -> None:
     assert not cart.quantities
 
 
+def test_items_of_products_that_nobody_names_each_have_their_price() -> None:
+    """Of named ones the last price is that of all, as a page shows it."""
+    prices = [
+        moment(hour, "add", product_id=None, unit_price=price)
+        for hour, price in enumerate((10.0, 90.0))
+    ]
+    [cart] = told(*prices)
+    assert cart.held == (2.0, 100.0)
+    [cart] = told(*prices, moment(2, "add", product_id=None, unit_price=None))
+    assert cart.held == (3.0, None)
+    [cart] = told(*prices, moment(2, "remove", product_id=None, quantity=1.0))
+    assert cart.held == (1.0, 50.0)
+
+
 def test_nobodys_orders_and_reminders_reach_a_cart_that_another_began_anew() -> None:
     alice, bob = {"person_id": "p"}, {"person_id": "bob"}
     first, second = told(

@@ -253,6 +253,29 @@ def test_data_that_tell_nothing_are_flagged(model, history):
     assert (bought >= 0).all()
 
 
+def test_where_no_time_has_passed_nobody_is_expected_to_buy_again():
+    for model in MODELS:
+        fit = fit_counts([0] * 9, [0] * 9, [0] * 9, model)
+        bought = expected_orders(fit.parameters, [0, 0], [0, 0], [0, 9], [30, 365], model)
+        assert (bought == 0).all()
+
+
+def test_a_longer_time_never_shows_fewer_orders():
+    """All repeat orders come within days: all horizons are at their limit, but for rounding."""
+    rng = np.random.default_rng(0)
+    falls = 0
+    for _ in range(30):
+        age = rng.integers(5, 300, 40).astype(float)
+        x = np.zeros(40)
+        x[:2] = 1
+        fit = fit_counts(x, np.minimum(x * rng.integers(1, 4, 40), age), age)
+        horizons = np.array([365.0, 30.0, 90.0, 730.0])
+        bought = orders_if_alive(fit.parameters, x, age, horizons)
+        assert (np.diff(bought[:, [1, 2, 0, 3]], axis=1) >= 0).all()
+        falls += (np.diff(bought[:, [1, 2, 0, 3]], axis=1) == 0).any()
+    assert falls
+
+
 @pytest.mark.parametrize(
     ("history", "message"),
     [

@@ -97,6 +97,17 @@ def test_a_tail_without_a_mean_falls_back_to_means_drawn_to_the_segment():
     assert value == pytest.approx([fit.mean, (5 * 40 + 5 * fit.mean) / 10])
 
 
+def test_a_mean_without_a_bound_is_not_used():
+    """Few customers of a heavy tail: q is near 1, and its error reaches below."""
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        days = np.concatenate([np.zeros(35), rng.geometric(0.5, 25)]).astype(float)
+        mean = np.where(days > 0, rng.lognormal(3.5, 1.3, 60), 0)
+        fit = fit_spend(days, mean)
+        value = expected_value(fit, np.zeros(1), np.zeros(1), 7.0, 5.0)
+        assert value[0] < 5 * fit.mean
+
+
 @pytest.mark.parametrize(
     ("days", "mean"),
     [([], []), ([0, 0], [0, 0]), ([3, 2], [-4, 0]), ([2] * 60, [10] * 60), ([4], [3])],

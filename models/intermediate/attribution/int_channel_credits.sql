@@ -15,7 +15,8 @@ markov as (
 
 ),
 
--- per month and channel first: a column for each model, then a row
+-- per month and channel first: a column for each model, then a row; an order that a model
+-- credits elsewhere says nothing of what is known
 touched as (
 
     select
@@ -29,8 +30,11 @@ touched as (
         ) as {{ model }}_known_sales,
         sum({{ model }}_revenue) as {{ model }}_revenue,
         sum({{ model }}_margin) as {{ model }}_margin,
-        {% endfor -%}
-        bool_and(order_margin is not null) as is_cost_known
+        bool_and(
+            order_margin is not null or {{ model }}_credit = 0
+        ) as {{ model }}_is_cost_known
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from credits
     group by all
 
@@ -47,7 +51,8 @@ touched_by_markov as (
             case when order_margin is not null then markov_credit * order_sales end
         ) as markov_known_sales,
         sum(markov_revenue) as markov_revenue,
-        sum(markov_margin) as markov_margin
+        sum(markov_margin) as markov_margin,
+        bool_and(order_margin is not null or markov_credit = 0) as markov_is_cost_known
     from markov
     group by all
 
@@ -65,7 +70,7 @@ final as (
         {{ model }}_known_sales as known_sales,
         {{ model }}_revenue as revenue,
         {{ model }}_margin as known_margin,
-        touched.is_cost_known
+        {{ model }}_is_cost_known as is_cost_known
     from touched
     {% if model == 'markov' -%}
     inner join touched_by_markov

@@ -44,8 +44,10 @@ credited as (
         channel_group,
         '{{ model }}' as attribution_model,
         sum({{ model }}_clv) as clv,
-        count(*) as first_orders,
-        count(order_clv) as valued_orders
+        round(sum({{ model }}_credit), 9) as first_orders,
+        round(coalesce(sum(
+            case when order_clv is not null then {{ model }}_credit end
+        ), 0), 9) as valued_orders
     from first_credits
     group by all
     union all
@@ -69,9 +71,13 @@ final as (
         credited.channel_group,
         credited.attribution_model,
         basis.value_basis,
-        cast(credited.clv as decimal(18, 2)) as clv,
-        credited.valued_orders
-        >= {{ var('cost_known_share_min') }} * credited.first_orders as is_known
+        cast(coalesce(credited.clv, 0) as decimal(18, 2)) as clv,
+        credited.first_orders = 0
+        or (
+            credited.valued_orders > 0
+            and credited.valued_orders
+            >= {{ var('cost_known_share_min') }} * credited.first_orders
+        ) as is_known
     from credited
     cross join basis
 

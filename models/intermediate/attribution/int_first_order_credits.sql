@@ -54,6 +54,7 @@ final as (
         channel_group,
         order_month,
         {% for model in models -%}
+        {{ model }}_credit,
         {{ model }}_clv,
         {% endfor -%}
         order_clv

@@ -37,14 +37,20 @@ device_owners as (
 
 ),
 
--- where several persons are sighted in a session, it is the first one's
+-- where several persons are sighted in a session, it is the first one's; who logs in is
+-- there, whoever's mail was clicked on the way
 sighted as (
 
     select
         sightings.session_id,
         min_by(
             identifiers.person_id,
-            row(sightings.first_seen_at, sightings.evidence, identifiers.person_id)
+            row(
+                case when sightings.evidence = 'login' then 1 else 2 end,
+                sightings.first_seen_at,
+                sightings.evidence,
+                identifiers.person_id
+            )
         ) as person_id
     from sightings
     inner join identifiers

@@ -4,6 +4,11 @@
     meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'contacted': 'person_id'}},
 ) }}
 
+{#- Touches of these kinds are no events of a session, whatever an event or micro-conversion is called. -#}
+{% set other_kinds = [
+    'session', 'email_click', 'email_open', 'referral', 'ticket', 'survey', 'review',
+    'delivery', 'store_order'
+] %}
 {% set events_of_kinds = {
     'advisor': 'advisor_started',
     'chat': 'chat_started',
@@ -34,6 +39,7 @@ kinds as (
             else touch_kinds.touch_kind
         end as word
     from touch_kinds
+    where touch_kinds.touch_kind not in ('{{ other_kinds | join("', '") }}')
 
 ),
 

@@ -24,6 +24,7 @@ final as (
         numbered.person_id,
         orders.order_id,
         orders.ordered_at,
+        orders.order_date,
         orders.sales_channel,
         orders.is_cancelled,
         orders.net_sales,

@@ -2,42 +2,17 @@
 -- purchases see it; of a few columns, for one step
 {{ config(materialized='view') }}
 
-with orders as (
-
-    select * from {{ ref('int_orders_netted') }}
-    where not is_cancelled
-
-),
-
-numbered as (
+with sold as (
 
     select
         order_id,
-        person_id
-    from {{ ref('int_orders_numbered') }}
-    where person_id is not null
-
-),
-
-costs as (
-
-    select * from {{ ref('int_orders_costed') }}
-
-),
-
-sold as (
-
-    select
-        orders.order_id,
-        numbered.person_id,
-        orders.order_date,
-        orders.ordered_at,
-        orders.net_sales,
-        orders.net_revenue - costs.cost_of_goods
-        - orders.payment_fee - orders.fulfilment_cost as margin
-    from orders
-    inner join numbered on orders.order_id = numbered.order_id
-    inner join costs on orders.order_id = costs.order_id
+        person_id,
+        order_date,
+        ordered_at,
+        net_sales,
+        contribution_margin as margin
+    from {{ ref('int_orders_earned') }}
+    where person_id is not null and not is_cancelled
 
 ),
 

@@ -13,15 +13,9 @@ with placed as (
 
 ),
 
-orders as (
+earned as (
 
-    select * from {{ ref('int_orders_netted') }}
-
-),
-
-costs as (
-
-    select * from {{ ref('int_orders_costed') }}
+    select * from {{ ref('int_orders_earned') }}
 
 ),
 
@@ -39,12 +33,10 @@ final as (
         placed.person_id,
         {{ hash_as_number('placed.person_id') }} as person_key,
         placed.ordered_at,
-        case when orders.is_cancelled then 0 else orders.net_sales end as net_sales,
+        case when earned.is_cancelled then 0 else earned.net_sales end as net_sales,
         case
-            when orders.is_cancelled then 0
-            else
-                orders.net_revenue - costs.cost_of_goods
-                - orders.payment_fee - orders.fulfilment_cost
+            when earned.is_cancelled then 0
+            else earned.contribution_margin
         end as margin,
         {% for when in ['before', 'after'] -%}
         {% for name in history -%}
@@ -53,8 +45,7 @@ final as (
         {% endfor -%}
         histories.age_days
     from placed
-    inner join orders on placed.order_id = orders.order_id
-    inner join costs on placed.order_id = costs.order_id
+    inner join earned on placed.order_id = earned.order_id
     left join histories on placed.order_id = histories.order_id
 
 )

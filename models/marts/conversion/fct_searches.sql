@@ -36,7 +36,7 @@ final as (
         searches.session_id,
         owned.person_id,
         searches.search_term,
-        cast(searches.search_result_count as integer) as result_count,
+        searches.search_result_count as result_count,
         searches.search_result_count = 0 as is_zero_result,
         searches.is_refinement,
         searches.led_to_product_view,

@@ -25,8 +25,8 @@ orders as (
 
 refunds as (
 
-    select * from {{ ref('fct_refunds') }}
-    where order_item_id is not null
+    select * from {{ ref('int_refunds_converted') }}
+    where refunded_item_id is not null
 
 ),
 

@@ -161,16 +161,29 @@ class Cart:
         self.devices.add(moment.anonymous_id)
         what = moment.moment
         if what == "add":
-            product = moment.product_id
-            self.quantities[product] = self.quantities.get(product, 0.0) + (moment.quantity or 0.0)
-            self.prices[product] = moment.unit_price
-            self.note_what_it_holds()
+            self.add(moment.product_id, moment.quantity or 0.0, moment.unit_price)
         elif what == "remove":
             self.remove(moment.product_id, moment.quantity)
         elif what == "checkout":
             self.checkout_started_at = self.checkout_started_at or moment.occurred_at
             step = moment.checkout_step or 1
             self.furthest_checkout_step = max(self.furthest_checkout_step or step, step)
+
+    def add(self, product: str | None, quantity: float, price: float | None) -> None:
+        """Put items of a product in; all are worth what the last one costs.
+
+        Items of products that nobody names may differ, so that these cost what they do on average.
+        """
+        held = self.quantities.get(product, 0.0)
+        if product is None and held:
+            before = self.prices[product]
+            if before is not None and price is not None:
+                price = (held * before + quantity * price) / (held + quantity)
+            else:
+                price = None
+        self.quantities[product] = held + quantity
+        self.prices[product] = price
+        self.note_what_it_holds()
 
     def remove(self, product: str | None, quantity: float | None) -> None:
         """Take items of a product out, all of them where the quantity is not known."""

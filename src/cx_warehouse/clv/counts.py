@@ -252,7 +252,8 @@ def fit_histories(histories: Histories, model: Model = "mbg_nbd") -> CountsFit:
     Returns
     -------
     CountsFit
-        alpha in the unit of time of the histories.
+        alpha in the unit of time of the histories. Where no time has passed for anybody, every rate
+        is as likely as any other: r is 0, so that no purchase is expected, and not identified.
 
     Raises
     ------
@@ -262,7 +263,12 @@ def fit_histories(histories: Histories, model: Model = "mbg_nbd") -> CountsFit:
     if not len(histories.persons):
         message = "no customers to fit"
         raise ValueError(message)
-    unit = float(histories.age.max()) or 1.0
+    unit = float(histories.age.max())
+    if not unit:
+        nothing = Maximum(
+            np.array([0.0, 1.0]), np.full(2, np.nan), 0.0, is_converged=True, is_curved=False
+        )
+        return CountsFit(model=model, estimate=nothing, without_dropout=nothing)
     scaled = Histories(
         histories.frequency, histories.age / unit, histories.recency / unit, histories.persons
     )
@@ -344,16 +350,18 @@ def orders_if_alive(
     frequency, age
         Shape (n,). Equal frequencies share their nodes.
     horizons
-        Shape (h,) or, where each person has its own, (n, h): times from now, in the unit of alpha.
+        Shape (h,) or, where each person has its own, in rising order, (n, h): times from now, in
+        the unit of alpha.
     model
         `mbg_nbd` or `bg_nbd`.
 
     Returns
     -------
     numpy.ndarray
-        Shape (n, h), within a relative error of 1e-7.
+        Shape (n, h), within a relative error of 1e-7; never fewer within a longer time.
     """
     r, alpha, a, b = parameters
+    rising = np.argsort(horizons, kind="stable") if horizons.ndim == 1 else slice(None)
     horizons = np.broadcast_to(horizons, (len(frequency), horizons.shape[-1]))
     orders = np.empty(horizons.shape)
     if not orders.size:
@@ -368,6 +376,8 @@ def orders_if_alive(
         nodes = _nodes(a, kept, (r + repeats) * float(horizons.max(initial=0)) / alpha)
         mean = _mean_purchases(r + repeats, times.ravel(), kept / (a + kept), *nodes)
         orders[rows] = mean.reshape(times.shape)
+    # all that can come may have come within the shortest, and the rest is rounding
+    orders[:, rising] = np.maximum.accumulate(orders[:, rising], axis=1)
     return orders
 
 
@@ -438,7 +448,8 @@ def expected_orders(  # noqa: PLR0913, PLR0917 - what the model needs, in the or
     frequency, recency, age
         Shape (n,), as for `histories_of`.
     horizons
-        Shape (h,) or, where each person has its own, (n, h): times from now, in the unit of alpha.
+        Shape (h,) or, where each person has its own, in rising order, (n, h): times from now, in
+        the unit of alpha.
     model
         `mbg_nbd` or `bg_nbd`.
 

@@ -8,6 +8,7 @@ monetary value, brucehardie.com/notes/025.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from cx_warehouse.clv.likelihood import Floats, Maximum
 
+QUANTILE: Final = NormalDist().inv_cdf(0.975)
 # p, q, v (over the mean).
 START: Final = (2.0, 3.0, 1.0)
 
@@ -44,14 +46,14 @@ class SpendFit:
 
     @property
     def is_identified(self) -> bool:
-        """Whether the search arrived, each parameter is seen, and q > 1, so that a mean exists."""
+        """Whether the search arrived, each parameter is seen, and q > 1, so that a mean exists.
+
+        The whole 95 % interval of q lies above 1: p v / (q - 1) knows no bound close to it.
+        """
         found = self.estimate
-        return (
-            found is not None
-            and found.is_converged
-            and found.is_curved
-            and bool(found.parameters[1] > 1)
-        )
+        if found is None or not (found.is_converged and found.is_curved):
+            return False
+        return bool(found.parameters[1] - QUANTILE * found.standard_errors[1] > 1)
 
 
 class Likelihood:
