@@ -30,6 +30,8 @@ CX: Final = Path(sys.executable).parent / "cx"
 SHOPS: Final = {"S": 50_000, "M": 500_000, "L": 5_000_000}
 SMALLER: Final = {"M": "S", "L": "M"}
 SLOWEST: Final = 10
+# Models at a time where it is not the default: two large joins do not fit beside each other.
+THREADS: Final = {"L": "1"}
 KIBIBYTES_PER_GIGABYTE: Final = 1024**2
 
 
@@ -155,6 +157,7 @@ def environment(raw_path: Path, work: Path) -> dict[str, str]:
         "CX_RAW_PATH": str(raw_path),
         "CX_RAW_FORMAT": "parquet",
         "CX_WAREHOUSE_DIR": str(work / "warehouse"),
+        "CX_THREADS": THREADS.get(raw_path.parent.name, ""),
     }
 
 

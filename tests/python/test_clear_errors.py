@@ -112,6 +112,7 @@ def test_a_wrong_raw_path_is_named(
     [
         ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
         ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
+        ({"CX_THREADS": "many"}, "Could not render {{ (env_var('CX_THREADS', '') or '2')"),
         (
             {"CX_ROWS_PER_BUCKET": "few"},
             "CX_ROWS_PER_BUCKET: 'few' is no number of rows; write for example 5000000",
