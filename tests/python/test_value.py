@@ -14,7 +14,7 @@ from cx_warehouse.value.bootstrap import REPLICATES, interval, is_kept, resample
 from cx_warehouse.value.chain import expected_rewards, gains_by_step
 from cx_warehouse.value.journeys import END, NO_STEP, Happenings, Kinds, Moves, in_time, moves_of
 from cx_warehouse.value.lift import NEVER, Comparison, Part, Sessions, Steps
-from cx_warehouse.value.shop import by_person
+from cx_warehouse.value.shop import STEPS, Following, by_person
 from cx_warehouse.value.states import Chain, Journeys, tallies_of
 from value_oracle import SILENCE, directly, walked
 
@@ -388,6 +388,20 @@ def test_rows_are_cut_between_persons_wherever_batches_end(batch):
     assert ends == list(np.cumsum(sizes)[:-1])
     assert len(parts) > 5
     assert list(by_person(iter([]))) == []
+
+
+@pytest.mark.parametrize("batch", [1, 4, 1000])
+def test_rows_that_follow_others_come_with_their_persons(batch):
+    rng = np.random.default_rng(6)
+    columns = {name: np.arange(90) for name in STEPS.names[1:3]}
+    table = pa.table({"person_key": np.sort(rng.integers(0, 30, 90)), **columns})
+    following = Following(iter(table.to_batches(max_chunksize=batch)))
+    keys = [-5, 3, 4, 4, 17, 29, 31]
+    parts = [following.until(key) for key in keys]
+    assert pa.concat_tables([part for part in parts if len(part)]).equals(table)
+    for part, low, high in zip(parts, [-9, *keys], keys, strict=False):
+        assert all(low < key <= high for key in part["person_key"].to_pylist())
+    assert Following(iter([])).until(3).num_rows == 0
 
 
 # The bootstrap.

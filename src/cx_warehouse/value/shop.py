@@ -33,6 +33,12 @@ SESSIONS_AT_ONCE: Final = 250_000
 # Expected values cost much once for any number of orders.
 ORDERS_AT_ONCE: Final = 1_000_000
 REWARDS: Final = ("margin", "clv")
+STEPS: Final = pa.schema(
+    [
+        *((name, pa.int64()) for name in ("person_key", "session_key", "step_number")),
+        ("occurred_at", pa.timestamp("us")),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,10 @@ class Rules:
         as_of, UTC.
     silence_days
         Days without a step after which a journey is over.
-    options
-        How values of persons are predicted.
     """
 
     now: datetime
     silence_days: float
-    options: Options
 
 
 class Sales(NamedTuple):
@@ -106,9 +109,22 @@ class Orders:
         Shape (n,): net sales.
     """
 
-    def __init__(self, orders: Iterable[pa.Table], fits: pa.Table, options: Options) -> None:
-        """Work out rewards, of some orders at a time."""
-        parts = [self._part(some, fits, options) for some in orders] or [
+    def __init__(self, orders: Iterable[pa.RecordBatch], fits: pa.Table, options: Options) -> None:
+        """Work out rewards, of some orders at a time.
+
+        Parameters
+        ----------
+        orders
+            One row per order of somebody, by person_key and ordered_at: person_key (a hash of the
+            person, 0 or more), ordered_at, margin (null where unknown) and net_sales, both 0 for a
+            cancelled one, and what `clv_gains` needs.
+        fits
+            Of predicted values, as in `clv_gains`.
+        options
+            How values of persons are predicted.
+        """
+        some_at_once = by_person(orders, ORDERS_AT_ONCE)
+        parts = [self._part(some, fits, options) for some in some_at_once] or [
             (np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2)), np.empty(0))
         ]
         self.keys, self.at, self.rewards, self.sales = map(np.concatenate, zip(*parts, strict=True))
@@ -150,8 +166,8 @@ class Shop:
         self.tallies: list[list[Tally]] = []
         self.sold: dict[int, Sales] = {}
 
-    def add(self, sessions: pa.Table) -> None:
-        """Count the sessions of some persons, by person and time."""
+    def add(self, sessions: pa.Table, steps: pa.Table) -> None:
+        """Count the sessions of some persons, by person and time, and all their steps."""
         keys, person = _run_numbers(_numbers(sessions["person_key"]))
         device, channel, intent = (
             codes.of(pc.fill_null(sessions[name], "unknown"))
@@ -171,9 +187,9 @@ class Shop:
             joint >> 40 for joint in list(self.strata.numbers)[len(self.cell_of_stratum) :]
         ]
         last_order = _numbers(pc.fill_null(sessions["last_ordered_at"].cast(pa.int64()), NEVER))
-        steps = _steps(sessions["steps"].combine_chunks(), self.kinds)
-        self.parts.append(Part.of(Sessions(person, cell, stratum, last_order), steps, self.kinds))
-        journeys = self._journeys(keys, person, cell, steps)
+        taken = _steps(_numbers(sessions["session_key"]), steps, self.kinds)
+        self.parts.append(Part.of(Sessions(person, cell, stratum, last_order), taken, self.kinds))
+        journeys = self._journeys(keys, person, cell, taken)
         self.tallies.append(tallies_of(journeys, keys.astype(np.uint64), self.kinds))
         for number in np.unique(journeys.cell):
             is_end = journeys.moves.is_order & (journeys.cell == number)
@@ -265,14 +281,44 @@ def by_person(
         yield pa.Table.from_batches(held)
 
 
-def _steps(lists: pa.Array, kinds: Kinds) -> Steps:
-    """Return the steps of a column of lists, in time."""
-    length = _numbers(pc.fill_null(pc.list_value_length(lists), 0))
-    flat = pc.list_flatten(lists)
+class Following:
+    """Rows by person_key that are read alongside others."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self.batches = iter(batches)
+        self.held: list[pa.RecordBatch] = []
+
+    def until(self, key: int) -> pa.Table:
+        """Return all rows up to a person that were not returned before."""
+        while not self.held or _last_key(self.held[-1]) <= key:
+            batch = next(self.batches, None)
+            if batch is None:
+                break
+            if len(batch):
+                self.held.append(batch)
+        if not self.held:
+            return STEPS.empty_table()
+        table = pa.Table.from_batches(self.held)
+        end = int(np.searchsorted(_numbers(table["person_key"]), key, side="right"))
+        self.held = table.slice(end).to_batches()
+        return table.slice(0, end)
+
+
+def _last_key(batch: pa.RecordBatch) -> int:
+    key: int = batch["person_key"][-1].as_py()
+    return key
+
+
+def _steps(sessions: Numbers, steps: pa.Table, kinds: Kinds) -> Steps:
+    """Return steps by row of their session, whose keys are given, and in time."""
+    by_key = np.argsort(sessions)
+    places = np.searchsorted(sessions, _numbers(steps["session_key"]), sorter=by_key)
+    session = by_key[places]
+    rows = np.argsort(session, kind="stable")
     kind_of = np.argsort(np.array(kinds.names, dtype=object))
-    step = kind_of[_numbers(pc.struct_field(flat, "step_number"))]
-    at = _numbers(pc.struct_field(flat, "occurred_at"))
-    return Steps(np.repeat(np.arange(len(length)), length), at, step).in_time()
+    step = kind_of[_numbers(steps["step_number"])]
+    at = _numbers(steps["occurred_at"])
+    return Steps(session[rows], at[rows], step[rows]).in_time()
 
 
 def _run_numbers(keys: Numbers) -> tuple[Numbers, Numbers]:

@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from cx_warehouse.value.journeys import Kinds
 from cx_warehouse.value.lift import Comparison
-from cx_warehouse.value.shop import ORDERS_AT_ONCE, REWARDS, Orders, Sales, Shop, by_person
+from cx_warehouse.value.shop import (
+    REWARDS,
+    Following,
+    Orders,
+    Sales,
+    Shop,
+    by_person,
+)
 from cx_warehouse.value.states import Chain, StepValues
 
 if TYPE_CHECKING:
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cx_warehouse.value.lift import Lift
-    from cx_warehouse.value.shop import Rules, Segment
+    from cx_warehouse.value.shop import Orders, Rules, Segment
 
     Floats = NDArray[np.float64]
     Numbers = NDArray[np.int64]
@@ -40,8 +47,8 @@ VALUES: Final = pa.schema(
 
 def micro_conversion_values(
     sessions: Iterable[pa.RecordBatch],
-    orders: Iterable[pa.RecordBatch],
-    fits: pa.Table,
+    steps: Iterable[pa.RecordBatch],
+    orders: Orders,
     micro_conversions: pa.Table,
     rules: Rules,
 ) -> pa.Table:
@@ -50,15 +57,14 @@ def micro_conversion_values(
     Parameters
     ----------
     sessions
-        One row per session, by person_key and started_at: person_key (a hash of the person, 0 or
-        more), started_at, device_type, channel_group, intent, last_ordered_at (null without an
-        order in it), and steps, a list of occurred_at and step_number, each step once: its place
-        among the sorted names of the micro-conversions.
+        One row per session, by person_key and started_at: person_key and session_key (hashes of the
+        person and of itself, 0 or more), started_at, device_type, channel_group, intent and
+        last_ordered_at (null without an order in it).
+    steps
+        One row per session and step, by person_key: person_key, session_key, occurred_at and
+        step_number, its place among the sorted names of the micro-conversions.
     orders
-        One row per order of somebody, by person_key and ordered_at: person_key, ordered_at, margin
-        (null where unknown) and net_sales, both 0 for a cancelled one, and what `clv_gains` needs.
-    fits
-        Of predicted values, as in `clv_gains`.
+        Those of the same persons.
     micro_conversions
         The registry: micro_conversion, stage_number.
     rules
@@ -79,10 +85,10 @@ def micro_conversion_values(
     kinds = Kinds.of(dict(registry))
     if not kinds.names:
         return VALUES.empty_table()
-    sold = Orders(by_person(orders, ORDERS_AT_ONCE), fits, rules.options)
-    shop = Shop(sold, kinds, rules)
+    shop = Shop(orders, kinds, rules)
+    following = Following(steps)
     for some in by_person(sessions):
-        shop.add(some)
+        shop.add(some, following.until(some["person_key"][-1].as_py()))
     if not shop.parts:
         return VALUES.empty_table()
     comparison = Comparison(shop.parts, np.array(shop.cell_of_stratum), kinds)
