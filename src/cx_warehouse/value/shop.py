@@ -153,9 +153,7 @@ class Shop:
     tallies
         Moves and ends of journeys.
     sold
-        By cell, net sales of the orders that journeys ended with, in all and where a cost is known.
-    is_cost_known
-        By cell, whether that is so for all of them.
+        By cell, net sales of the orders that journeys ended with.
     """
 
     def __init__(self, orders: Orders, kinds: Kinds, rules: Rules) -> None:
