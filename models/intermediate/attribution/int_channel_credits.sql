@@ -15,13 +15,11 @@ markov as (
 
 ),
 
--- per month and channel first: a column for each model, then a row; an order that a model
--- credits elsewhere says nothing of what is known
+-- per month and channel first: a column for each model, then a row; an order that a
+-- model credits elsewhere says nothing of what is known
 touched as (
 
     select
-        order_month,
-        channel_group,
         {% for model in models if model != 'markov' -%}
         sum({{ model }}_credit * order_count) as {{ model }}_orders,
         sum({{ model }}_credit * order_sales) as {{ model }}_sales,
@@ -32,9 +30,10 @@ touched as (
         sum({{ model }}_margin) as {{ model }}_margin,
         bool_and(
             order_margin is not null or {{ model }}_credit = 0
-        ) as {{ model }}_is_cost_known
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        ) as {{ model }}_is_cost_known,
+        {% endfor -%}
+        order_month,
+        channel_group
     from credits
     group by all
 

@@ -4,7 +4,7 @@
     meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'contacted': 'person_id'}},
 ) }}
 
-{#- Touches of these kinds are no events of a session, whatever an event or micro-conversion is called. -#}
+{#- They are told elsewhere, whatever an event or micro-conversion is called. -#}
 {% set other_kinds = [
     'session', 'email_click', 'email_open', 'referral', 'ticket', 'survey', 'review',
     'delivery', 'store_order'
@@ -39,7 +39,12 @@ kinds as (
             else touch_kinds.touch_kind
         end as word
     from touch_kinds
-    where touch_kinds.touch_kind not in ('{{ other_kinds | join("', '") }}')
+    where
+        touch_kinds.touch_kind not in (
+            {% for kind in other_kinds -%}
+            '{{ kind }}'{{ ',' if not loop.last }}
+            {% endfor -%}
+        )
 
 ),
 
