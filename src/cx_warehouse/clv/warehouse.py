@@ -206,8 +206,9 @@ def estimates_of(fit: Mapping[str, Any]) -> Estimates:
     """Return what predicts, from a row of the fits of `predict`."""
     found = None
     if fit["is_spend_identified"]:
-        shape = np.array([fit[name] for name in ("p", "q", "v")])
-        found = Maximum(shape, np.full(3, np.nan), np.nan, is_converged=True, is_curved=True)
+        # that they tell of a mean was seen when they were fitted
+        shape, errors = np.array([fit[name] for name in ("p", "q", "v")]), np.zeros(3)
+        found = Maximum(shape, errors, np.nan, is_converged=True, is_curved=True)
     mean = fit["mean_spend"]
     spend = SpendFit(found, mean or 0.0, 0 if mean is None else 1)
     # without dropout there is neither a nor b
