@@ -8,20 +8,18 @@ monetary value, brucehardie.com/notes/025.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from cx_warehouse.clv.likelihood import ROWS_AT_ONCE, checked, distinct, maximise
+from cx_warehouse.clv.likelihood import QUANTILE, ROWS_AT_ONCE, checked, distinct, maximise
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cx_warehouse.clv.likelihood import Floats, Maximum
 
-QUANTILE: Final = NormalDist().inv_cdf(0.975)
 # p, q, v (over the mean).
 START: Final = (2.0, 3.0, 1.0)
 

@@ -8,10 +8,11 @@ replacement, and do not depend on who else is there or in what order.
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from cx_warehouse.clv.likelihood import QUANTILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 BITS: Final = 64
 REPLICATES: Final = 2 * BITS
-# Not from scipy.stats, whose import takes a second of every build.
-QUANTILE: Final = NormalDist().inv_cdf(0.975)
 # What differences of equal values leave by rounding is less.
 NOTHING: Final = 1e-9
 # Each part costs a table of sums, each person in it a row of weights.

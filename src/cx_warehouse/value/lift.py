@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from cx_warehouse.value.bootstrap import QUANTILE
+from cx_warehouse.clv.likelihood import QUANTILE
 from cx_warehouse.value.journeys import in_time, running_level
 
 if TYPE_CHECKING:
