@@ -1,7 +1,4 @@
-{% set models = [
-    'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based',
-    'time_decay', 'shapley', 'markov'
-] %}
+{% set models = attribution_models() %}
 
 with first_credits as (
 

@@ -1,9 +1,6 @@
 {{ config(materialized='view') }}
 
-{% set models = [
-    'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based',
-    'time_decay', 'shapley', 'markov'
-] %}
+{% set models = attribution_models() %}
 
 -- without the name of the file: a reader may attach it under another
 with credits as (
