@@ -24,7 +24,9 @@ touched as (
             case when order_margin is not null then {{ model }}_credit * order_sales end
         ) as {{ model }}_known_sales,
         sum({{ model }}_revenue) as {{ model }}_revenue,
-        sum({{ model }}_margin) as {{ model }}_margin,
+        sum(
+            case when {{ model }}_credit = 0 then 0 else {{ model }}_margin end
+        ) as {{ model }}_margin,
         bool_and(
             order_margin is not null or {{ model }}_credit = 0
         ) as {{ model }}_is_cost_known,
@@ -47,7 +49,9 @@ touched_by_markov as (
             case when order_margin is not null then markov_credit * order_sales end
         ) as markov_known_sales,
         sum(markov_revenue) as markov_revenue,
-        sum(markov_margin) as markov_margin,
+        sum(
+            case when markov_credit = 0 then 0 else markov_margin end
+        ) as markov_margin,
         bool_and(order_margin is not null or markov_credit = 0) as markov_is_cost_known
     from markov
     group by all

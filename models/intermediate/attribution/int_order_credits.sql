@@ -50,15 +50,18 @@ money as (
 
 ),
 
--- halved every seven days before the order
+-- halved every seven days before the order; what is all but gone never is nothing
 weighed as (
 
     select
         *,
-        power(
-            0.5,
-            {{ seconds_between('occurred_at', 'ordered_at') }}
-            / (86400.0 * {{ var('time_decay_half_life_days') }})
+        greatest(
+            power(
+                0.5,
+                {{ seconds_between('occurred_at', 'ordered_at') }}
+                / (86400.0 * {{ var('time_decay_half_life_days') }})
+            ),
+            1e-300
         ) as decay
     from touches
 
