@@ -123,6 +123,22 @@ def test_what_is_added_after_the_order_is_another_cart_under_the_same_name() -> 
     assert outline(second) == (26, None)
 
 
+def test_an_order_recovers_a_silent_cart_whatever_was_looked_at_or_begun_since() -> None:
+    add, late = moment(0, "add"), 30.5 * 24
+    [cart] = told(add, moment(late, "view"), moment(late + 0.1, "order"))
+    assert outline(cart) == (24, f"order {late + 0.1}")
+    assert hours(cart.last_activity_at) == 0
+    # another that was begun and emptied since
+    begun = moment(late, "add"), moment(late + 0.1, "remove")
+    silent, emptied = told(add, *begun, moment(late + 0.2, "order"), moment(late + 0.3, "order"))
+    assert outline(silent) == (24, f"order {late + 0.2}")
+    assert outline(emptied) == (None, None)
+    # and one that is in use wins over it
+    silent, used = told(add, moment(late, "add"), moment(late + 0.2, "order"))
+    assert outline(silent) == (24, None)
+    assert outline(used) == (None, f"order {late + 0.2}")
+
+
 def test_without_a_name_an_emptied_cart_and_a_silent_month_end_it() -> None:
     emptied, silent, last = told(
         moment(0, "add"),
@@ -135,6 +151,12 @@ def test_without_a_name_an_emptied_cart_and_a_silent_month_end_it() -> None:
     assert not emptied.quantities
     assert outline(silent) == (26, None)
     assert hours(last.first.occurred_at) == 722.2
+    # what is looked at afterwards is no part of it
+    [emptied] = told(
+        moment(0, "add"), moment(0.1, "remove"), moment(48, "view"), moment(49, "checkout")
+    )
+    assert hours(emptied.last_activity_at) == 0.1
+    assert emptied.checkout_started_at is None
     # a name keeps it
     [named] = told(moment(0, "add", "k"), moment(1, "remove", "k"), moment(2, "add", "k"))
     assert named.quantities

@@ -47,9 +47,8 @@ TYPOS = [
     ("traffic_rules", "page_url, /preview ", ""),
     ("event_names", "View_Item,product_view,false", "another row has the same lower(source_name)"),
     ("event_names", ",product_view,false", "source_name is empty"),
-    ("event_names", "zoomed,,true", "event_name is no name in lower_snake_case"),
-    ("event_names", "zoomed_in,zoomedIn,true", "event_name is no name in lower_snake_case"),
-    ("event_names", "zoomed out,zoomed out,true", "event_name is no name in lower_snake_case"),
+    ("event_names", "zoomed,,true", "event_name is empty"),
+    ("event_names", "Quiz Completed,Quiz Completed,true", ""),
     ("event_names", "swiped,swiped,", "is_interaction is empty"),
     ("event_names", "3d_view,model_viewed_3d,true", ""),
     (
@@ -140,8 +139,8 @@ TYPOS = [
     ),
     (
         "funnel_steps",
-        "Sharing,1,shared,social_share,,",
-        "funnel_name is no name in lower_snake_case",
+        ",1,shared,social_share,,",
+        "funnel_name is empty",
     ),
     (
         "funnel_steps",
@@ -158,11 +157,9 @@ TYPOS = [
         "seeing,1,read,page_view,page_type = blog and load_time_ms => 3,",
         "filter is not made of conditions",
     ),
-    (
-        "funnel_steps",
-        "waiting,1,read,page_view,,24.0",
-        "window_hours is empty, or given for step 1",
-    ),
+    ("funnel_steps", "Waiting,1,To read,page_view,,24.0", ""),
+    ("funnel_steps", "Waiting,2,Done,Quiz Completed,,", "window_hours is empty"),
+    ("funnel_steps", "Waiting,3,Bought,purchase,,0.0", "window_hours is not above 0"),
     ("funnel_steps", "skipping,2,read,page_view,,24.0", "the funnel has a gap before this step"),
     ("funnel_steps", "turning,1,read,page_view,page_type = blog and properties.depth >= 3,", ""),
     (
@@ -181,7 +178,7 @@ TYPOS = [
         "slow_page,page_view,load_time = 3,-1,discover,1,false",
         "filter is not made of conditions",
     ),
-    ("micro_conversions", "long_read,page_view,,1,Reading,2,false", "stage is no name in lower"),
+    ("micro_conversions", "long_read,page_view,,1,,2,false", "stage is empty"),
     ("micro_conversions", "wide_read,page_view,,1,reading,,false", "stage_number is no whole"),
     (
         "micro_conversions",
@@ -204,7 +201,8 @@ TYPOS = [
         "bounce is of a whole session and takes no filter",
     ),
     ("touch_kinds", "wishlist_aded,true", "touch_kind is no event"),
-    ("touch_kinds", "Chat,true", "touch_kind is no name in lower_snake_case"),
+    ("touch_kinds", "Chat,true", "touch_kind is no event"),
+    ("touch_kinds", "Quiz Completed,true", ""),
     ("touch_kinds", "wishlist_added,", "is_attributable is neither true nor false"),
     ("touch_kinds", "search_without_results,false", ""),
     ("micro_conversions", "blog_read,page_view,page_type = blog,1,discover,1,false", ""),

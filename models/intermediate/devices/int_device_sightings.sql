@@ -86,7 +86,9 @@ sighted as (
         on email_clicks.email_event_id = click_sessions.email_event_id
     union all
     select
-        case when is_on_device then session_id end as session_id,
+        coalesce(
+            device_session_id, case when is_on_device then session_id end
+        ) as session_id,
         anonymous_id,
         customer_id,
         email_hash,

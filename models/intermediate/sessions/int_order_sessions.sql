@@ -64,6 +64,7 @@ placed as (
 
     select
         orders.*,
+        sessions_around.session_id as device_session_id,
         coalesce(order_events.session_id, sessions_around.session_id) as session_id
     from orders
     left join order_events on orders.order_id = order_events.order_id

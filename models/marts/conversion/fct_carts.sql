@@ -101,7 +101,7 @@ final as (
         carts.person_id,
         carts.created_at,
         carts.last_activity_at,
-        cast(carts.item_count as bigint) as item_count,
+        cast(carts.item_count as decimal(18, 2)) as item_count,
         case
             when carts.cart_value < 1e12 then {{ to_cents('carts.cart_value') }}
         end as cart_value,

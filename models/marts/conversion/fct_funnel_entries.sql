@@ -5,8 +5,8 @@
     pre_hook=[
         "{{ touch('person', this, 'person_id', touched('session', 'session_id')) }}",
         "{{ touch('person', this, 'person_id', 'is_mature <> (entered_at + interval 1 second * (
-            select sum(coalesce(steps.window_hours, 0)) * 3600 from ' ~ ref('funnel_steps') ~ ' as steps
-            where steps.funnel_name = ' ~ this.name ~ '.funnel_name
+            select coalesce(sum(steps.window_hours), 0) * 3600 from ' ~ ref('funnel_steps') ~ ' as steps
+            where steps.step_number > 1 and steps.funnel_name = ' ~ this.name ~ '.funnel_name
         ) <= (select max(as_of) from ' ~ ref('int_settings') ~ '))') }}",
     ],
 ) }}
@@ -37,7 +37,9 @@ funnels as (
     select
         funnel_name,
         max(step_number) as step_count,
-        sum(coalesce(window_hours, 0)) as window_hours
+        coalesce(
+            sum(case when step_number > 1 then window_hours end), 0
+        ) as window_hours
     from {{ ref('funnel_steps') }}
     group by funnel_name
 

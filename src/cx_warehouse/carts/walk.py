@@ -232,11 +232,15 @@ class Walk:
     ----------
     standing
         Carts that may still be used, by their name; that of `None` has none.
+    left
+        Those without a name that were not used for so long that another has begun since; an order
+        may still recover them.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.standing: dict[str | None, Cart] = {}
+        self.left: list[Cart] = []
         self.ordinals: dict[str | None, int] = {}
 
     def remind(self, moment: Moment) -> None:
@@ -254,13 +258,15 @@ class Walk:
         still recover.
         """
         active, abandoned = [], []
-        for cart in self.standing.values():
+        for cart in (*self.standing.values(), *self.left):
             if not cart.quantities or cart.first.person_id != order.person_id:
                 continue
             cart.wait_until(order.occurred_at, self.rules)
             since = cart.abandoned_at
-            if order.occurred_at < cart.last_activity_at + self.rules.abandon_after and (
-                since is None or since < cart.last_activity_at
+            if (
+                cart not in self.left
+                and order.occurred_at < cart.last_activity_at + self.rules.abandon_after
+                and (since is None or since < cart.last_activity_at)
             ):
                 active.append(cart)
             elif since is not None and order.occurred_at <= since + self.rules.recovery_within:
@@ -274,18 +280,30 @@ class Walk:
         if closed is not None:
             closed.wait_until(order.occurred_at, self.rules)
             closed.order = order
-            del self.standing[closed.first.cart_id]
+            if closed in self.left:
+                self.left.remove(closed)
+            else:
+                del self.standing[closed.first.cart_id]
         return closed
 
     def use(self, moment: Moment) -> Cart | None:
-        """Note what a person does with a cart; returns one without a name that is over by now."""
+        """Note what a person does with a cart; returns one without a name that was emptied.
+
+        Such a cart is over then, or after a long silence: what follows is another's, if it adds.
+        """
         name, ended = moment.cart_id, None
         current = self.standing.get(name)
         if current is not None and name is None:
-            current.wait_until(moment.occurred_at, self.rules)
             is_silent = moment.occurred_at > current.last_activity_at + self.rules.silence
-            if is_silent or (moment.moment == "add" and not current.quantities):
-                ended, current = self.standing.pop(None), None
+            if is_silent or not current.quantities:
+                if moment.moment != "add":
+                    return None
+                del self.standing[None]
+                if current.quantities:
+                    self.left.append(current)
+                else:
+                    ended = current
+                current = None
         if current is None and moment.moment == "add":
             self.ordinals[name] = self.ordinals.get(name, 0) + 1
             current = self.standing[name] = Cart(moment, self.ordinals[name])
@@ -313,7 +331,7 @@ def carts_of(moments: Iterable[Moment], rules: Rules) -> Iterator[Cart]:
         ended = walk.close(moment) if moment.moment == "order" else walk.use(moment)
         if ended is not None:
             yield ended
-    for cart in walk.standing.values():
+    for cart in (*walk.standing.values(), *walk.left):
         if cart.quantities and cart.abandoned_at is None:
             cart.abandoned_at = cart.last_activity_at + rules.abandon_after
         yield cart
