@@ -26,11 +26,11 @@ orders as (
         order_id,
         ordered_at,
         sales_channel,
-        lag(ordered_at) over (
-            partition by person_id order by ordered_at, order_id
-        ) as previous_ordered_at
+        lag(ordered_at) over person_history as previous_ordered_at,
+        row_number() over person_history as leg_number
     from {{ ref('int_orders_placed') }}
     where person_id is not null and {{ is_touched }}
+    window person_history as (partition by person_id order by ordered_at, order_id)
 
 ),
 
@@ -92,27 +92,30 @@ touches as (
 
 ),
 
+{{ placed_touches('touches', 'orders') }},
+
 -- an order looks back so many days, and never behind the order before it
 looked_back as (
 
     select
-        touches.touch_kind || ':' || touches.touch_key as touch,
-        touches.person_id,
-        touches.channel_group,
-        touches.occurred_at,
-        orders.order_id,
-        orders.ordered_at
-    from touches
-    semi join kinds on touches.touch_kind = kinds.touch_kind
-    left join orders
+        placed_touches.touch_kind || ':' || placed_touches.touch_key as touch,
+        placed_touches.person_id,
+        placed_touches.channel_group,
+        placed_touches.occurred_at,
+        placed_legs.order_id,
+        placed_legs.ordered_at
+    from placed_touches
+    semi join kinds on placed_touches.touch_kind = kinds.touch_kind
+    left join placed_legs
         on
-            touches.person_id = orders.person_id
-            and touches.occurred_at
-            > coalesce(orders.previous_ordered_at, timestamp '0001-01-01')
-            and touches.occurred_at <= orders.ordered_at
-            and touches.occurred_at
+            placed_touches.person_id = placed_legs.person_id
+            and placed_touches.leg_key = placed_legs.leg_key
+            and placed_touches.occurred_at
+            > coalesce(placed_legs.previous_ordered_at, timestamp '0001-01-01')
+            and placed_touches.occurred_at <= placed_legs.ordered_at
+            and placed_touches.occurred_at
             + interval '{{ var('attribution_lookback_days') }}' day
-            >= orders.ordered_at
+            >= placed_legs.ordered_at
 
 ),
 

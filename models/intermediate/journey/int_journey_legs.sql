@@ -72,32 +72,54 @@ owned_events as (
 
 ),
 
+-- an event belongs to the order that it comes before, be it at the same moment
+history as (
+
+    select
+        person_id,
+        occurred_at,
+        event_name,
+        0 as is_order
+    from owned_events
+    union all
+    select
+        person_id,
+        ordered_at as occurred_at,
+        null as event_name,
+        1 as is_order
+    from orders
+
+),
+
+numbered as (
+
+    select
+        person_id,
+        occurred_at,
+        event_name,
+        1 + sum(is_order) over (
+            partition by person_id
+            order by occurred_at, is_order
+            rows between unbounded preceding and current row
+        ) as leg_number
+    from history
+
+),
+
 marks as (
 
     select
-        orders.order_id,
+        person_id,
+        leg_number,
         min(
-            case
-                when owned_events.event_name <> 'checkout_started'
-                    then owned_events.occurred_at
-            end
+            case when event_name <> 'checkout_started' then occurred_at end
         ) as first_interest_at,
         max(
-            case
-                when owned_events.event_name = 'checkout_started'
-                    then owned_events.occurred_at
-            end
+            case when event_name = 'checkout_started' then occurred_at end
         ) as checkout_started_at
-    from orders
-    inner join owned_events
-        on
-            orders.person_id = owned_events.person_id
-            and orders.ordered_at >= owned_events.occurred_at
-            and (
-                orders.previous_ordered_at is null
-                or orders.previous_ordered_at < owned_events.occurred_at
-            )
-    group by orders.order_id
+    from numbered
+    where event_name is not null
+    group by person_id, leg_number
 
 ),
 
@@ -112,7 +134,10 @@ final as (
         marks.first_interest_at,
         marks.checkout_started_at
     from orders
-    left join marks on orders.order_id = marks.order_id
+    left join marks
+        on
+            orders.person_id = marks.person_id
+            and orders.leg_number = marks.leg_number
     union all
     select
         person_id,

@@ -114,47 +114,50 @@ touches as (
 
 ),
 
+{{ placed_touches('touches', 'legs') }},
+
 -- purchase wins over what is before one, that over what is after one
 final as (
 
     select
-        md5(touches.touch_kind || ':' || touches.touch_key) as touchpoint_id,
-        touches.person_id,
-        touches.occurred_at,
-        touches.touch_kind,
+        md5(placed_touches.touch_kind || ':' || placed_touches.touch_key) as touchpoint_id,
+        placed_touches.person_id,
+        placed_touches.occurred_at,
+        placed_touches.touch_kind,
         kinds.is_attributable,
         coalesce(
-            touches.channel_group,
-            case when kinds.is_attributable then touches.touch_kind end
+            placed_touches.channel_group,
+            case when kinds.is_attributable then placed_touches.touch_kind end
         ) as channel_group,
-        touches.campaign,
+        placed_touches.campaign,
         case
             when
-                touches.occurred_at >= legs.checkout_started_at
-                or touches.occurred_at = legs.ordered_at
+                placed_touches.occurred_at >= placed_legs.checkout_started_at
+                or placed_touches.occurred_at = placed_legs.ordered_at
                 then 'purchase'
             when
-                legs.previous_ordered_at is null
-                or touches.occurred_at >= legs.first_interest_at
+                placed_legs.previous_ordered_at is null
+                or placed_touches.occurred_at >= placed_legs.first_interest_at
                 then 'pre_purchase'
             when
-                touches.occurred_at
-                <= legs.previous_ordered_at
+                placed_touches.occurred_at
+                <= placed_legs.previous_ordered_at
                 + interval '{{ var('post_purchase_days') }}' day
                 then 'post_purchase'
         end as journey_stage,
-        touches.session_id,
-        coalesce(touches.order_id, session_orders.order_id) as order_id
-    from touches
-    inner join kinds on touches.touch_kind = kinds.touch_kind
-    left join legs
+        placed_touches.session_id,
+        coalesce(placed_touches.order_id, session_orders.order_id) as order_id
+    from placed_touches
+    inner join kinds on placed_touches.touch_kind = kinds.touch_kind
+    left join placed_legs
         on
-            touches.person_id = legs.person_id
-            and touches.occurred_at
-            > coalesce(legs.previous_ordered_at, timestamp '0001-01-01')
-            and touches.occurred_at
-            <= coalesce(legs.ordered_at, timestamp '9999-12-31')
-    left join session_orders on touches.session_id = session_orders.session_id
+            placed_touches.person_id = placed_legs.person_id
+            and placed_touches.leg_key = placed_legs.leg_key
+            and placed_touches.occurred_at
+            > coalesce(placed_legs.previous_ordered_at, timestamp '0001-01-01')
+            and placed_touches.occurred_at
+            <= coalesce(placed_legs.ordered_at, timestamp '9999-12-31')
+    left join session_orders on placed_touches.session_id = session_orders.session_id
 
 )
 
