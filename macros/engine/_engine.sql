@@ -53,12 +53,25 @@
 {% macro clock_time() %}{{ return(adapter.dispatch('clock_time')()) }}{% endmacro %}
 {% macro duckdb__clock_time() %}timezone('UTC', now()){% endmacro %}
 
+{#- A text without blanks, tabs and line breaks around it. -#}
+{% macro trimmed(text) %}{{ return(adapter.dispatch('trimmed')(text)) }}{% endmacro %}
+{% macro duckdb__trimmed(text) %}trim(trim({{ text }}), ' ' || chr(9) || chr(10) || chr(13)){% endmacro %}
+
+{#- Whether a text is empty or may have such around it: nothing that is seen sorts before '!'. Line breaks after it are looked
+    for in identifiers, which are joined by. -#}
+{% macro is_untrimmed(text) %}{{ return(adapter.dispatch('is_untrimmed')(text)) }}{% endmacro %}
+{% macro duckdb__is_untrimmed(text) -%}
+    {%- set varchar = "cast(" ~ text ~ " as varchar)" -%}
+    {{ varchar }} < '!'
+    {%- for code in [32] + ([10, 13, 9] if text.endswith('_id') else []) %} or suffix({{ varchar }}, chr({{ code }})) {%- endfor -%}
+{%- endmacro %}
+
 {#- Keyed hash of a normalised e-mail. The key is a variable of the connection, never text in SQL. -#}
 {% macro hash_email(expression) %}{{ return(adapter.dispatch('hash_email')(expression)) }}{% endmacro %}
 {% macro duckdb__hash_email(expression) -%}
     case
         when {{ expression }} is not null
-            then sha256(getvariable('cx_pii_key') || ':' || lower(trim({{ expression }})))
+            then sha256(getvariable('cx_pii_key') || ':' || lower({{ trimmed(expression) }}))
     end
 {%- endmacro %}
 

@@ -2,7 +2,11 @@
     A step that is computed whole hands on its own changes; identity_exclusions is data. -#}
 {% macro incremental_rules() %}
     {% set rules = {} %}
-    {% for name in incremental_settings() %} {% do rules.update({'var ' ~ name: var(name)}) %} {% endfor %}
+    {% for name in incremental_settings() %}
+        {#- a day without quotes comes as a date -#}
+        {% set value = var(name) %}
+        {% do rules.update({'var ' ~ name: value.isoformat() if value.isoformat is defined else value}) %}
+    {% endfor %}
     {% for node in incremental_models() + views_between() %}
         {% for id in node.depends_on.nodes if id in graph.nodes and graph.nodes[id].resource_type == 'seed' %}
             {% if graph.nodes[id].name != 'identity_exclusions' %}
@@ -26,7 +30,7 @@
     {% endfor %}
     {% if lines %}
         {{ exceptions.raise_compiler_error(
-            lines | join('\n') ~ '\nAn incremental run would mix the two. Set it back, or rebuild: dbt build --full-refresh'
+            lines | join('\n') ~ '\nAn incremental run would mix the two. Set it back (a seed with dbt seed), or rebuild: dbt build --full-refresh'
         ) }}
     {% endif %}
 {% endmacro %}

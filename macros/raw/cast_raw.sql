@@ -2,8 +2,7 @@
     Nearly all text stands as it should: to look is cheaper than to trim. -#}
 {% macro cast_raw(column) %}
     {%- set name = column.name -%}
-    {%- set text = "nullif(trim(cast(" ~ name ~ " as varchar)), '')" -%}
-    {%- set is_untrimmed -%} {{ name }} like ' %' or {{ name }} like '% ' or {{ name }} = '' {%- endset -%}
+    {%- set text = "nullif(" ~ trimmed("cast(" ~ name ~ " as varchar)") ~ ", '')" -%}
     {%- if column.meta.spelled -%}
         {%- set words -%}
             case lower(trim(cast({{ name }} as varchar)))
@@ -17,11 +16,11 @@
         upper({{ text }})
     {%- elif column.type == 'string' and name.endswith('_id') -%}
         case
-            when {{ name }} like '%.0%' or {{ is_untrimmed }} then {{ whole_float_as_integer(text) }}
+            when {{ name }} like '%.0%' or {{ is_untrimmed(name) }} then {{ whole_float_as_integer(text) }}
             else {{ name }}
         end
     {%- elif column.type == 'string' -%}
-        case when {{ is_untrimmed }} then {{ text }} else {{ name }} end
+        case when {{ is_untrimmed(name) }} then {{ text }} else {{ name }} end
     {%- elif column.type == 'json' -%} {{ json_or_null(text) }}
     {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))

@@ -440,8 +440,8 @@ def identity_lake(root: Path) -> Path:
     ]
     customers = [row | {"created_at": "2024-01-01"} for row in chain + hubs]
     orders = [
-        *(order(f"hub{size}-guest", email=f"HUB{size}@x.example ") for size in (5, 6)),
-        order("chain-first", customer_id="chain-000"),
+        *(order(f"hub{size}-guest", email=f"\tHUB{size}@x.example \n") for size in (5, 6)),
+        order("chain-first", customer_id="chain-000\r\n"),
         order("chain-last", email=f"chain{CHAIN}@x.example"),
     ]
     write_lake(root, {"storefront/customers": customers, "storefront/orders": orders})
@@ -452,6 +452,8 @@ def identity_lake(root: Path) -> Path:
         "email": ["one@x.example" if guest else None for guest in is_guest],
         "customer_id": [None if guest else "loyal" for guest in is_guest],
         "ordered_at": pa.array([1_704_067_200 + 60 * n for n in range(count)], pa.timestamp("s")),
+        # each of them a touch, too
+        "sales_channel": ["store"] * count,
         "currency": ["EUR"] * count,
         "item_total": [1.5] * count,
         "order_total": [1.5] * count,

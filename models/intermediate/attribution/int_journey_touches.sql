@@ -111,7 +111,9 @@ looked_back as (
             placed_touches.person_id = placed_legs.person_id
             and placed_touches.leg_key = placed_legs.leg_key
             and placed_touches.occurred_at
-            > coalesce(placed_legs.previous_ordered_at, timestamp '0001-01-01')
+            > coalesce(
+                placed_legs.previous_ordered_at, timestamp '0001-01-01'
+            )
             and placed_touches.occurred_at <= placed_legs.ordered_at
             and placed_touches.occurred_at
             + interval '{{ var('attribution_lookback_days') }}' day

@@ -54,12 +54,14 @@ withdrawn_pairs as (
             (
                 pairs.customer_id = exclusions.identifier
                 and exclusions.identifier_kind = 'customer_id'
+                and coalesce(exclusions.linked_kind, 'email_hash') = 'email_hash'
                 and pairs.email_hash
                 = coalesce(exclusions.linked_identifier, pairs.email_hash)
             )
             or (
                 pairs.email_hash = exclusions.identifier
                 and exclusions.identifier_kind = 'email_hash'
+                and coalesce(exclusions.linked_kind, 'customer_id') = 'customer_id'
                 and pairs.customer_id
                 = coalesce(exclusions.linked_identifier, pairs.customer_id)
             )

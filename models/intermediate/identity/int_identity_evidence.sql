@@ -21,7 +21,8 @@ with evidence as (
         email_hash,
         'account' as evidence,
         created_at as seen_at,
-        coalesce(updated_at, created_at) as last_seen_at
+        coalesce(updated_at, created_at) as last_seen_at,
+        row_bucket = 'staged' as is_current
     from {{ ref('stg_storefront__customers') }}
     where
         row_bucket in ('staged', 'duplicate')
@@ -32,7 +33,8 @@ with evidence as (
         email_hash,
         'order' as evidence,
         ordered_at as seen_at,
-        ordered_at as last_seen_at
+        ordered_at as last_seen_at,
+        false as is_current
     from {{ ref('stg_storefront__orders') }}
     where
         row_bucket = 'staged'
@@ -43,7 +45,8 @@ with evidence as (
         email_hash,
         'ticket' as evidence,
         created_at as seen_at,
-        created_at as last_seen_at
+        created_at as last_seen_at,
+        false as is_current
     from {{ ref('stg_support__tickets') }}
     where
         row_bucket = 'staged'
@@ -54,7 +57,8 @@ with evidence as (
         email_hash,
         'survey' as evidence,
         sent_at as seen_at,
-        sent_at as last_seen_at
+        sent_at as last_seen_at,
+        false as is_current
     from {{ ref('stg_feedback__nps_surveys') }}
     where
         row_bucket = 'staged'
@@ -65,7 +69,8 @@ with evidence as (
         email_hash,
         'review' as evidence,
         reviewed_at as seen_at,
-        reviewed_at as last_seen_at
+        reviewed_at as last_seen_at,
+        false as is_current
     from {{ ref('stg_feedback__reviews') }}
     where
         row_bucket = 'staged'
@@ -76,7 +81,8 @@ with evidence as (
         cast(null as varchar) as email_hash,
         'referral' as evidence,
         invited_at as seen_at,
-        invited_at as last_seen_at
+        invited_at as last_seen_at,
+        false as is_current
     from {{ ref('stg_marketing__referrals') }}
     where
         row_bucket = 'staged'
@@ -87,7 +93,8 @@ with evidence as (
         cast(null as varchar) as email_hash,
         'referral' as evidence,
         coalesce(accepted_at, invited_at) as seen_at,
-        coalesce(accepted_at, invited_at) as last_seen_at
+        coalesce(accepted_at, invited_at) as last_seen_at,
+        false as is_current
     from {{ ref('stg_marketing__referrals') }}
     where
         row_bucket = 'staged'
@@ -102,7 +109,8 @@ final as (
         email_hash,
         evidence,
         min(seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at
+        max(last_seen_at) as last_seen_at,
+        bool_or(is_current) as is_current
     from evidence
     where customer_id is not null or email_hash is not null
     group by all

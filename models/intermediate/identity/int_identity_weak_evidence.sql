@@ -50,7 +50,8 @@ final as (
         case when customer_id is null then email_hash end as email_hash,
         evidence,
         min(seen_at) as first_seen_at,
-        max(seen_at) as last_seen_at
+        max(seen_at) as last_seen_at,
+        false as is_current
     from identified
     where customer_id is not null or email_hash is not null
     group by all

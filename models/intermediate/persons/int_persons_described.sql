@@ -75,7 +75,8 @@ sightings as (
         evidence.email_hash,
         evidence.evidence,
         evidence.first_seen_at,
-        evidence.last_seen_at
+        evidence.last_seen_at,
+        evidence.is_current
     from evidence
     inner join identifiers
         on
@@ -87,7 +88,8 @@ sightings as (
 
 ),
 
--- the address to write to: an account's before any other, then the one seen last
+-- the address to write to: what an account says now, what it said before, then the one
+-- seen last
 addresses as (
 
     select
@@ -96,6 +98,7 @@ addresses as (
         row_number() over (
             partition by person_id
             order by
+                is_current desc,
                 case when evidence = 'account' then 0 else 1 end asc,
                 last_seen_at desc nulls last,
                 email_hash asc

@@ -154,7 +154,9 @@ final as (
             placed_touches.person_id = placed_legs.person_id
             and placed_touches.leg_key = placed_legs.leg_key
             and placed_touches.occurred_at
-            > coalesce(placed_legs.previous_ordered_at, timestamp '0001-01-01')
+            > coalesce(
+                placed_legs.previous_ordered_at, timestamp '0001-01-01'
+            )
             and placed_touches.occurred_at
             <= coalesce(placed_legs.ordered_at, timestamp '9999-12-31')
     left join session_orders on placed_touches.session_id = session_orders.session_id
