@@ -148,7 +148,7 @@ def test_rules_that_differ_stop_the_run_and_are_named(
     assert "dbt build --full-refresh" in stopped.output
     assert len(stopped.query("from ops.runs")) == 1
 
-    # a setting of what is built whole anyway is free to change; a day without quotes is the same day
+    # a setting of what is built whole anyway is free to change; a day needs no quotes
     free = "{repeat_contact_days: 3, earliest_plausible_at: 1990-01-01}"
     assert rebuild(lake, "run", "--vars", free, project=project).succeeded
 
