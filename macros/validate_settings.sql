@@ -7,6 +7,9 @@
     {% endfor %}
     {% for name, low, high in setting_limits() %}
         {% set value = var(name) %}
+        {#- a hundred years: moments stay within what an engine can count -#}
+        {% set longest = {'days': 36500, 'hours': 876000, 'minutes': 52560000, 'months': 1200}.get(name.split('_')[-1]) %}
+        {% set high = longest if high is none else high %}
         {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers', 'sessions'] or name.startswith('identity_max') %}
         {% if value is not number or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
@@ -27,7 +30,7 @@
         {% do mistakes.append(['clv_backtest_days', 'must be a list of different whole numbers from 1 on']) %}
     {% endif %}
     {% if var('session_splits_at_midnight') is not boolean %}
-        {{ stop_setting('session_splits_at_midnight', 'must be true or false') }}
+        {% do mistakes.append(['session_splits_at_midnight', 'must be true or false']) %}
     {% endif %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
         {% set text = var(name) | string %}

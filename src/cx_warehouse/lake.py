@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,11 @@ def _quoted(name: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _glob(path: Path) -> str:
+    """Return a pattern that matches one file, whatever is in its name."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _decimal_fits(native: str) -> bool:
@@ -154,7 +160,7 @@ def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str
         "select distinct unnest("
         "case when json_type(json) = 'OBJECT' then json_keys(json) else [null] end"
         ") from read_ndjson_objects(?)",
-        [str(path)],
+        [_glob(path)],
     ).fetchall()
     if (None,) in rows:
         message = "a line of it is no JSON object"
@@ -166,7 +172,7 @@ def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[
     rows = con.execute(
         "describe select *"
         " from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
-        [str(path)],
+        [_glob(path)],
     ).fetchall()
     return tuple((str(row[0]), str(row[1])) for row in rows)
 
@@ -226,7 +232,7 @@ def _open_file(
             columns = _parquet_columns(con, path)
         _check_names(columns)
         file = LakeFile(table, path, columns)
-        if raw_format == "csv":
+        if raw_format == "csv" and columns:
             con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
         reason = _reason(error)
@@ -236,7 +242,7 @@ def _open_file(
 
 
 def _path_list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(_literal(str(path)) for path in paths) + "]"
+    return "[" + ", ".join(_literal(_glob(path)) for path in paths) + "]"
 
 
 def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
@@ -377,7 +383,8 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
     Returns
     -------
     list of LakeFile
-        Sorted by table and path. Files without a byte, or without a row of JSON, are left out.
+        Sorted by table and path. Files without a byte, a header of CSV or a row of JSON are left
+        out.
 
     Raises
     ------

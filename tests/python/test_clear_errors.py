@@ -59,7 +59,7 @@ WRONG_VARS = [
     ("reporting_timezone", "Berlin", "must be an IANA name such as Europe/Berlin"),
     ("base_currency", "euro", "must be a code of three capital letters such as EUR"),
     ("money_tolerance", -0.01, "must be a number from 0 on"),
-    ("refund_window_days", 30.5, "must be a whole number from 0 on"),
+    ("refund_window_days", 30.5, "must be a whole number from 0 to 36500"),
     ("identity_max_customers_per_email", 0, "must be a whole number from 1 on"),
     ("payment_fee_rate", "low", "must be a number from 0 to 1"),
     ("cost_known_share_min", 80, "must be a number from 0 to 1"),
@@ -67,7 +67,9 @@ WRONG_VARS = [
     ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),
     ("clv_group_by", "promo", "must be one of all, is_promo_acquired, acquisition_channel"),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
-    ("journey_silence_days", 0, "must be a whole number from 1 on"),
+    ("journey_silence_days", 0, "must be a whole number from 1 to 36500"),
+    ("identity_lookback_days", 10**9, "must be a whole number from 0 to 36500"),
+    ("cart_abandon_hours", 10**9, "must be a number from 0 to 876000"),
     ("micro_conversion_min_sessions", 0.5, "must be a whole number from 1 on"),
     ("value_tier_top_share", 0.6, "must be a number from 0 to 0.5"),
     ("value_tier_next_share", -0.1, "must be a number from 0 to 0.5"),
@@ -91,6 +93,24 @@ def test_a_wrong_var_is_named_with_its_value(
 ) -> None:
     lines = [line.strip() for line in output_of_wrong_vars.splitlines()]
     assert f"var {name}: '{value}' {message}" in lines
+
+
+WRONG_KINDS = {
+    "session_splits_at_midnight": "maybe",
+    "cart_abandon_hours": "24",
+    "clv_backtest_days": 90,
+    "non_promo_kinds": None,
+    "value_tier_top_share": "x",
+}
+
+
+def test_a_var_of_a_wrong_kind_is_named_before_a_model_stumbles_over_it(
+    build_lake: BuildLake, lake: Path
+) -> None:
+    output = error_of(build_lake, lake, vars=WRONG_KINDS)
+    lines = {line.strip() for line in output.splitlines()}
+    for name, value in WRONG_KINDS.items():
+        assert any(line.startswith(f"var {name}: '{value}' must be") for line in lines)
 
 
 def test_vars_that_are_right_are_not_named(output_of_wrong_vars: str) -> None:

@@ -101,7 +101,7 @@ def text_files(root: Path) -> Path:
 
 
 def csv_files(root: Path) -> Path:
-    """Write CSV with both kinds of line end; beside it a header alone, and files without a byte."""
+    """Write CSV with both kinds of line end; beside it a header alone, and files without one."""
     write_lake(root, LAKE, "csv")
     orders = root / "storefront" / "orders"
     dos = (orders / "part-0.csv").read_bytes()
@@ -110,6 +110,8 @@ def csv_files(root: Path) -> Path:
     (orders / "unix.csv").write_bytes("\n".join([header, *rows[5:]]).encode("utf-8-sig"))
     (orders / "header.csv").write_text(header + "\n")
     (orders / "nothing.csv").touch()
+    (orders / "break.csv").write_text("\n")
+    (orders / "mark.csv").write_bytes(b"\xef\xbb\xbf")
     (root / "storefront" / "refunds").mkdir()
     (root / "storefront" / "refunds" / "nothing.csv").touch()
     return root
@@ -383,15 +385,48 @@ def test_native_numbers_that_are_no_money_are_set_aside(
     folder = tmp_path / "lake" / "storefront" / "orders"
     folder.mkdir(parents=True)
     pq.write_table(pa.table(columns), folder / "orders.parquet")
-    built = build_lake(tmp_path / "lake")
-    assert built.query("select order_id, net_sales from marts.fct_orders order by 1") == [
-        ("good", Decimal("9.00")),
-        ("not-a-number", Decimal("10.00")),
+    # a rate makes one too large; one is free with the tax of its price; one is never changed again
+    orders = [
+        order("converted", "900000000000", currency="USD"),
+        order("free", "20", discount_total="20", order_total="0", tax_total="3.19")
+        | {"prices_include_tax": "true"},
+        order("cancelled", status="cancelled", updated_at="infinity"),
     ]
-    reasons = built.query("select row_key, reason from quality.dq_quarantined_rows order by 1")
-    assert reasons == [
-        ("infinite", "cast_failed: item_total is no decimal"),
-        ("too-large", "cast_failed: item_total is no decimal"),
+    rate = {"rate_date": "2024-03-01", "currency": "USD", "rate_to_base": "2"}
+    # a number of an article in place of a quantity
+    line = ORDER_ITEMS[0] | {"order_id": "good", "quantity": "400638133393", "unit_cost": "999999"}
+    write_lake(
+        tmp_path / "lake",
+        {
+            "storefront/orders": orders,
+            "storefront/exchange_rates": [rate],
+            "storefront/order_items": [line],
+            "marketing/ad_spend": [
+                {"spend_date": "2024-03-01", "channel": "google", "campaign": "c"}
+                | {"currency": "USD", "spend": "900000000000"}
+            ],
+        },
+    )
+    built = build_lake(tmp_path / "lake", vars={"base_currency": "EUR"})
+    assert built.query(
+        "select order_id, net_sales, cost_quality from marts.fct_orders order by 1"
+    ) == [
+        ("cancelled", Decimal("10.00"), "unknown"),
+        ("free", Decimal("0.00"), "unknown"),
+        ("good", Decimal("9.00"), "unknown"),
+        ("not-a-number", Decimal("10.00"), "unknown"),
+    ]
+    assert built.query("select count(*) from marts.dim_dates") == [(1,)]
+    reasons = built.query(
+        "select table_name, row_key, reason from quality.dq_quarantined_rows order by all"
+    )
+    assert [reason[:2] for reason in reasons if "missing_rate" in reason[2]] == [
+        ("ad_spend", reasons[0][1]),
+        ("orders", "converted"),
+    ]
+    assert reasons[2:] == [
+        ("orders", "infinite", "cast_failed: item_total is no decimal"),
+        ("orders", "too-large", "cast_failed: item_total is no decimal"),
     ]
 
 

@@ -67,6 +67,20 @@ def test_a_value_reads_the_same_beside_a_file_of_text(con, tmp_path, name, value
     assert texts(con, name) == sorted([*expected, "beside"], key=str)
 
 
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+def test_a_file_is_read_under_its_own_name_whatever_pattern_that_is(con, tmp_path, raw_format):
+    folder = tmp_path / "a[1]" / "storefront" / "orders"
+    folder.mkdir(parents=True)
+    for name in ("b[1]", "b1", "b*", "b?", "b"):
+        row = pa.table(
+            {key: [value] for key, value in (order("o") | {"customer_id": name}).items()}
+        )
+        con.register("row_of_file", row)
+        con.execute(f"copy row_of_file to '{folder / name}.{raw_format}' (format {raw_format})")
+    register(con, tmp_path / "a[1]", raw_format)
+    assert texts(con, "customer_id") == ["b", "b*", "b1", "b?", "b[1]"]
+
+
 def test_columns_keep_their_type_where_all_files_agree(con, tmp_path):
     write_column(tmp_path, "cancelled_at", pa.array([datetime(2024, 3, 1)], pa.timestamp("ns")), 1)  # noqa: DTZ001
     write_column(tmp_path, "cancelled_at", [datetime(2024, 3, 1, tzinfo=UTC)], 2)

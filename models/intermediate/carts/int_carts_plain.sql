@@ -9,7 +9,7 @@
     ],
 ) }}
 
-{% set silence = (var('cart_abandon_hours') * 3600000000) | round | int %}
+{% set silence = (var('cart_abandon_hours') | float * 3600000000) | round | int %}
 
 with cart_events as (
 

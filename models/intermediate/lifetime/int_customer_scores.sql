@@ -5,8 +5,8 @@
     'monetary': 'monetary',
     'value': 'predicted_clv',
 } %}
-{% set top = 1 - var('value_tier_top_share') %}
-{% set next = top - var('value_tier_next_share') %}
+{% set top = 1 - var('value_tier_top_share') | float %}
+{% set next = top - var('value_tier_next_share') | float %}
 
 with states as (
 

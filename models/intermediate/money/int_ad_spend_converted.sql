@@ -23,7 +23,8 @@ rated as (
         ad_spend.*,
         case
             when ad_spend.currency = settings.base_currency then 1.0
-            else exchange_rates.exchange_rate
+            when ad_spend.spend * exchange_rates.exchange_rate < 1e12
+                then exchange_rates.exchange_rate
         end as exchange_rate,
         settings.as_of_date
     from ad_spend

@@ -37,7 +37,8 @@ rated as (
         dated.*,
         case
             when dated.currency is null or dated.currency = dated.base_currency then 1.0
-            else exchange_rates.exchange_rate
+            when dated.cost * exchange_rates.exchange_rate < 1e12
+                then exchange_rates.exchange_rate
         end as exchange_rate
     from dated
     left join exchange_rates

@@ -44,14 +44,24 @@ dated as (
 
 ),
 
--- without a rate on its day an order is set aside as missing_rate
+-- without a rate on its day an order is set aside as missing_rate; so is one that its
+-- rate makes larger than money can be
 rated as (
 
     select
         dated.*,
         case
             when dated.currency = dated.base_currency then 1.0
-            else exchange_rates.exchange_rate
+            when
+                greatest(
+                    abs(dated.order_total),
+                    abs(coalesce(dated.item_total, 0)),
+                    abs(coalesce(dated.discount_total, 0)),
+                    abs(coalesce(dated.tax_total, 0)),
+                    abs(coalesce(dated.shipping_total, 0)),
+                    abs(coalesce(dated.other_total, 0))
+                ) * exchange_rates.exchange_rate < 1e12
+                then exchange_rates.exchange_rate
         end as exchange_rate,
         -- takes the tax out of every part of a header whose prices include it
         case
@@ -108,7 +118,12 @@ final as (
         country,
         status,
         cancelled_at is not null or status = 'cancelled' as is_cancelled,
-        coalesce(cancelled_at, updated_at, ordered_at) as cancellation_at,
+        coalesce(
+            cancelled_at,
+            -- not one that stands for ever
+            case when updated_at < timestamp '2200-01-01' then updated_at end,
+            ordered_at
+        ) as cancellation_at,
         nullif(trim(split_part(promotion_code, ',', 1)), '') as promotion_code,
         gross_sales,
         discount_amount,

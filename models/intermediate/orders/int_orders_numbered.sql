@@ -18,7 +18,8 @@
     ],
 ) }}
 
-{% set non_promo_kinds -%} '{{ var('non_promo_kinds') | join("', '") }}' {%- endset %}
+{% set kinds = var('non_promo_kinds') or [] %}
+{% set non_promo_kinds = "'" ~ kinds | join("', '") ~ "'" %}
 
 -- whoever has a touched order, old or new, is touched
 with identifiers as (

@@ -1,6 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
+    materialized='incremental', incremental_strategy='replace_touched',
     meta={'touched_by': {'person': 'person_id', 'profile': 'person_id'}},
     pre_hook=["{{ touch('profile', ref('int_identifiers_resolved'), 'person_id', touched('link', 'identifier_id')) }}",
               "{{ touch('profile', ref('int_orders_numbered'), 'person_id', touched('order', 'order_id')) }}"],
@@ -88,8 +87,7 @@ sightings as (
 
 ),
 
--- the address to write to: what an account says now, what it said before, then the one
--- seen last
+-- the address to write to: an account's, the present one first; else the one seen last
 addresses as (
 
     select
@@ -98,10 +96,8 @@ addresses as (
         row_number() over (
             partition by person_id
             order by
-                is_current desc,
-                case when evidence = 'account' then 0 else 1 end asc,
-                last_seen_at desc nulls last,
-                email_hash asc
+                is_current desc, case when evidence = 'account' then 0 else 1 end asc,
+                last_seen_at desc nulls last, email_hash asc
         ) as address_rank
     from sightings
     where email_hash is not null

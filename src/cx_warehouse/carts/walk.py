@@ -235,20 +235,33 @@ class Walk:
     left
         Those without a name that were not used for so long that another has begun since; an order
         may still recover them.
+    reach
+        Of both, those that a reminder may abandon, or an order that names none close.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.standing: dict[str | None, Cart] = {}
         self.left: list[Cart] = []
+        self.reach: dict[int, Cart] = {}
         self.ordinals: dict[str | None, int] = {}
+
+    def reached(self, moment: Moment) -> list[Cart]:
+        """Return the carts in reach; one that is empty, or abandoned for too long, is no more."""
+        now = moment.occurred_at
+        for key, cart in list(self.reach.items()):
+            cart.wait_until(now, self.rules)
+            since = cart.abandoned_at
+            is_late = since is not None and now > since + self.rules.recovery_within
+            is_used = now < cart.last_activity_at + self.rules.abandon_after
+            if not cart.quantities or (is_late and not is_used):
+                del self.reach[key]
+        return list(self.reach.values())
 
     def remind(self, moment: Moment) -> None:
         """Note a reminder: it abandons what silence has not of the carts of who got it."""
-        for cart in self.standing.values():
-            cart.wait_until(moment.occurred_at, self.rules)
-            is_own = cart.first.person_id == moment.person_id
-            if is_own and cart.quantities and cart.abandoned_at is None:
+        for cart in self.reached(moment):
+            if cart.first.person_id == moment.person_id and cart.abandoned_at is None:
                 cart.abandoned_at = moment.occurred_at
 
     def choose(self, order: Moment) -> Cart | None:
@@ -258,13 +271,13 @@ class Walk:
         still recover.
         """
         active, abandoned = [], []
-        for cart in (*self.standing.values(), *self.left):
-            if not cart.quantities or cart.first.person_id != order.person_id:
+        for cart in self.reached(order):
+            if cart.first.person_id != order.person_id:
                 continue
-            cart.wait_until(order.occurred_at, self.rules)
             since = cart.abandoned_at
+            is_standing = self.standing.get(cart.first.cart_id) is cart
             if (
-                cart not in self.left
+                is_standing
                 and order.occurred_at < cart.last_activity_at + self.rules.abandon_after
                 and (since is None or since < cart.last_activity_at)
             ):
@@ -280,10 +293,11 @@ class Walk:
         if closed is not None:
             closed.wait_until(order.occurred_at, self.rules)
             closed.order = order
-            if closed in self.left:
-                self.left.remove(closed)
-            else:
+            self.reach.pop(id(closed), None)
+            if self.standing.get(closed.first.cart_id) is closed:
                 del self.standing[closed.first.cart_id]
+            else:
+                self.left.remove(closed)
         return closed
 
     def use(self, moment: Moment) -> Cart | None:
@@ -310,6 +324,7 @@ class Walk:
         if current is not None:
             current.wait_until(moment.occurred_at, self.rules)
             current.take(moment)
+            self.reach[id(current)] = current
         return ended
 
 
