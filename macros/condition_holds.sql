@@ -1,5 +1,6 @@
 {#- Whether an event fulfils a condition of filter_conditions. Numbers are compared as numbers, all else, and identifiers, as
-    text; what is empty fulfils nothing, and what is no number is neither above nor below one. `name` is a column of events, or a key of its JSON properties. -#}
+    text; what is empty fulfils nothing, and what is no number is neither above nor below one. `name` is a column of events,
+    or a key of its JSON properties. -#}
 {% macro condition_holds(conditions, events) -%}
     {%- set name = conditions ~ '.condition_name' -%}
     {%- set value = conditions ~ '.condition_value' -%}
