@@ -69,7 +69,7 @@ first_sale as (
 
 candidates as (
 
-    {% for days in backtest_days() -%}
+    {% for days in backtest_days(var('clv_backtest_days')) -%}
     select
         {{ days }} as holdout_days,
         cast({{ dbt.dateadd('day', -days, 'as_of_date') }} as date) as cutoff_date,
