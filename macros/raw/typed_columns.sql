@@ -13,7 +13,7 @@
 {% macro did_not_cast(column) -%}
     case
         when {{ column.name }} is null
-            then nullif(trim(cast({{ column.name }}__raw as varchar)), '') is not null
+            then nullif({{ trimmed('cast(' ~ column.name ~ '__raw as varchar)') }}, '') is not null
         else false
     end
 {%- endmacro %}
@@ -22,7 +22,7 @@
 {% macro typed_text(column) -%}
     {%- if column.type == 'string' -%} {{ column.name }}
     {%- else -%}
-        coalesce(cast({{ column.name }} as varchar), nullif(trim(cast({{ column.name }}__raw as varchar)), ''))
+        coalesce(cast({{ column.name }} as varchar), nullif({{ trimmed('cast(' ~ column.name ~ '__raw as varchar)') }}, ''))
     {%- endif -%}
 {%- endmacro %}
 
@@ -34,7 +34,7 @@
         {%- else -%}
             {%- do parts.append(
                 'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), '
-                ~ "nullif(trim(cast(" ~ column.name ~ " as varchar)), ''))"
+                ~ "nullif(" ~ trimmed("cast(" ~ column.name ~ " as varchar)") ~ ", ''))"
             ) -%}
         {%- endif -%}
     {%- endfor -%}
