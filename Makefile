@@ -15,7 +15,7 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONPATH PYTHONHOME DBT_PROJECT_DIR DBT_PROFILES_DIR DBT_PROFILE DBT_TARGET DBT_TARGET_PATH DBT_LOG_PATH
 
 # Tests and lint look at the project alone, whatever lake and warehouse the shell points at.
-OWN_SETTINGS := env -u CX_RAW_PATH -u CX_RAW_FORMAT -u CX_WAREHOUSE_DIR -u CX_PII_KEY -u CX_MEMORY_LIMIT -u CX_THREADS -u CX_ROWS_PER_BUCKET
+OWN_SETTINGS := env -u CX_RAW_PATH -u CX_RAW_FORMAT -u CX_WAREHOUSE_DIR -u CX_PII_KEY -u CX_MEMORY_LIMIT -u CX_THREADS
 # dbt parses anew when the warehouse's path differs from the last time: linting in a folder of its own
 # leaves the partial parse of the inner loop alone, and never waits for a build that holds the file.
 LINT_DIR := target/lint

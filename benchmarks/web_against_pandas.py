@@ -24,24 +24,9 @@ from web_in_duckdb import INPUTS, SEEDS
 CX: Final = DBT.with_name("cx")
 EVENTS_PER_CUSTOMER: Final = 150
 HERE: Final = Path(__file__).parent
-# What is timed: all from staged events to the three marts but identity of accounts and money.
-MODELS: Final = (
-    "int_events_sessionised",
-    "int_sessions_summarised",
-    "int_sessions_landed",
-    "int_session_channels",
-    "int_session_intents",
-    "int_order_sessions",
-    "int_device_sightings",
-    "int_device_owners",
-    "int_sessions_owned",
-    "fct_sessions",
-    "int_funnel_events",
-    "int_funnel_steps_taken",
-    "int_funnel_entries",
-    "fct_funnel_entries",
-    "agg_funnel_daily",
-)
+# What is timed is all that leads from what both sides read, staged events, identity of accounts and
+# money of orders, to these. An order's money is given with its session, which comes first.
+LAST: Final = ("int_order_sessions", "fct_sessions", "agg_funnel_daily")
 EXPORTS: Final = {
     "events": "select * exclude (row_bucket) from staging.stg_web__events"
     " where row_bucket = 'staged'",
@@ -129,27 +114,34 @@ def export(database: Path, inputs: Path) -> dict[str, int]:
     return rows
 
 
-def compiled_models(target: Path) -> list[tuple[str, str]]:
-    """Return relation and SQL of the models that are timed, in their order.
+def compiled_models(target: Path) -> list[tuple[str, str, str]]:
+    """Return relation, kind and compiled file of what is timed, each after those it reads.
 
     Raises
     ------
     BenchError
-        If one reads what is neither timed nor given.
+        If one reads a seed that is not given.
     """
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
-    names = {f"model.cx_warehouse.{name}": name for name in MODELS}
-    given = {relation.rpartition(".")[2] for relation in INPUTS} | set(SEEDS)
-    found = []
-    for unique_id in names:
+    given = {relation.rpartition(".")[2] for relation in (*INPUTS, *SEEDS)}
+    found: dict[str, tuple[str, str, str]] = {}
+
+    def add(unique_id: str) -> None:
         node = nodes[unique_id]
-        parents = {parent.rpartition(".")[2] for parent in node["depends_on"]["nodes"]}
-        if unknown := parents - given - set(MODELS):
-            message = f"{node['name']} reads {', '.join(sorted(unknown))}: add it to MODELS"
+        if node["name"] in given or unique_id in found:
+            return
+        if node["resource_type"] != "model":
+            message = f"a timed model reads {node['name']}: add it to SEEDS"
             raise BenchError(message)
-        sql = target / "compiled" / "cx_warehouse" / node["original_file_path"]
-        found.append((f"{node['schema']}.{node['name']}", sql.read_text()))
-    return found
+        for parent in node["depends_on"]["nodes"]:
+            add(parent)
+        file = target / "compiled" / "cx_warehouse" / node["original_file_path"]
+        kind = "view" if node["config"]["materialized"] == "view" else "table"
+        found[unique_id] = (f"{node['schema']}.{node['name']}", kind, str(file))
+
+    for name in LAST:
+        add(f"model.cx_warehouse.{name}")
+    return list(found.values())
 
 
 def check_equal(database: Path, outputs: Path) -> dict[str, int]:

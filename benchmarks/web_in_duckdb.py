@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import runpy
 import time
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from cx_warehouse.run_state import create_run_state
 
 # What the models read besides each other: a view on the Parquet files, by relation. The order's
 # session is worked out here, so it is joined to the order's money when it is known.
@@ -30,6 +33,7 @@ SEEDS = (
     "funnel_steps",
     "identity_exclusions",
     "intent_rules",
+    "micro_conversions",
     "traffic_sources",
 )
 SCHEMAS = ("staging", "intermediate", "marts", "seeds")
@@ -42,13 +46,25 @@ def view(connection: duckdb.DuckDBPyConnection, relation: str, inputs: Path) -> 
     connection.execute(f"create view {relation} as {query.format_map(files)}")
 
 
+def create(connection: duckdb.DuckDBPyConnection, what: str, file: Path) -> None:
+    """Make a model a table or a view, from its SQL or from what its Python returns."""
+    if file.suffix == ".sql":
+        connection.execute(f"create {what} as ({file.read_text()})")
+        return
+    code = runpy.run_path(str(file))
+    dbt = code["dbtObj"](lambda name: connection.sql(f"select * from {name}"))
+    connection.register("returned", code["model"](dbt, connection))
+    connection.execute(f"create {what} as from returned")
+
+
 def run(inputs: Path, outputs: Path) -> dict[str, Any]:
     """Make every model a table.
 
     Parameters
     ----------
     inputs
-        Folder of the Parquet files and of `models.json`: relation and SQL of each model, in order.
+        Folder of the Parquet files and of `models.json`: relation, kind and compiled file of each,
+        in order.
     outputs
         Folder to create; gets build.duckdb, since the compiled SQL names the database.
 
@@ -70,9 +86,10 @@ def run(inputs: Path, outputs: Path) -> dict[str, Any]:
         for relation in (*INPUTS, *(f"seeds.{name}" for name in SEEDS)):
             if relation != "marts.fct_orders":
                 view(connection, relation, inputs)
-        for relation, sql in models:
+        create_run_state(connection)
+        for relation, kind, file in models:
             before = time.perf_counter()
-            connection.execute(f"create table {relation} as ({sql})")
+            create(connection, f"{kind} {relation}", Path(file))
             seconds[relation] = time.perf_counter() - before
             if relation.endswith(".int_order_sessions"):
                 view(connection, "marts.fct_orders", inputs)

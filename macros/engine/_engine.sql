@@ -130,12 +130,6 @@
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
 
-{#- Aggregate: a list of rows of some columns, in no order. -#}
-{% macro list_of_rows(columns) %}{{ return(adapter.dispatch('list_of_rows')(columns)) }}{% endmacro %}
-{% macro duckdb__list_of_rows(columns) -%}
-    list(struct_pack({% for name in columns %}{{ name }} := {{ name }}{{ ', ' if not loop.last }}{% endfor %}))
-{%- endmacro %}
-
 {#- The first 15 digits of a hexadecimal hash, as a number. -#}
 {% macro hash_as_number(hash) %}{{ return(adapter.dispatch('hash_as_number')(hash)) }}{% endmacro %}
 {% macro duckdb__hash_as_number(hash) %}cast('0x' || left({{ hash }}, 15) as bigint){% endmacro %}
@@ -182,37 +176,6 @@
     select *, unnest(string_split({{ text }}, '{{ separator }}')) as {{ name }} from {{ relation }}
 {%- endmacro %}
 
-{#- One row per element of a list column, beside the columns `keys`. -#}
-{% macro unnested(relation, keys, list, name) %}
-    {{- return(adapter.dispatch('unnested')(relation, keys, list, name)) -}}
-{% endmacro %}
-{% macro duckdb__unnested(relation, keys, list, name) -%}
-    select
-        {{ keys | join(', ') }},
-        unnest({{ list }}) as {{ name }}
-    from {{ relation }}
-{%- endmacro %}
-
-{#- The elements of a list that a condition accepts, one after the other: it sees the list of those `kept` so far and the
-    `element`, and no column beside them, which DuckDB takes from a wrong row here. -#}
-{% macro kept_elements(list, condition) %}{{ return(adapter.dispatch('kept_elements')(list, condition)) }}{% endmacro %}
-{% macro duckdb__kept_elements(list, condition) -%}
-    list_reduce(
-        list_transform({{ list }}, lambda element: [element]),
-        lambda kept, elements: case
-            when {{ condition | replace('element.', 'elements[1].') }} then list_concat(kept, elements)
-            else kept
-        end,
-        []
-    )
-{%- endmacro %}
-
-{#- Columns as one value, compared in their order. -#}
-{% macro record_of(names) %}{{ return(adapter.dispatch('record_of')(names)) }}{% endmacro %}
-{% macro duckdb__record_of(names) -%}
-    { {%- for name in names %}'{{ name }}': {{ name }}{{ ', ' if not loop.last }}{% endfor -%} }
-{%- endmacro %}
-
 {#- Whether every part of a text that a separator divides matches a regular expression; null where the text is. -#}
 {% macro every_part_matches(text, separator, pattern) %}
     {{- return(adapter.dispatch('every_part_matches')(text, separator, pattern)) -}}
@@ -242,7 +205,3 @@
 {#- A hash of columns, equal where all of them are. -#}
 {% macro hash_of(columns) %}{{ return(adapter.dispatch('hash_of')(columns)) }}{% endmacro %}
 {% macro duckdb__hash_of(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
-
-{#- Which of so many buckets a key lies in, counted from 0. -#}
-{% macro bucket_of(key, count) %}{{ return(adapter.dispatch('bucket_of')(key, count)) }}{% endmacro %}
-{% macro duckdb__bucket_of(key, count) %}hash({{ key }}) % {{ count }}{% endmacro %}

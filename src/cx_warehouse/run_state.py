@@ -18,6 +18,8 @@ CODE: Final = (
     "macros/**/*.sql",
     "models/**/*.py",
     "src/cx_warehouse/carts/*.py",
+    "src/cx_warehouse/funnels/*.py",
+    "src/cx_warehouse/streams.py",
     "models/staging/**/*__sources.yml",
     "src/cx_warehouse/lake.py",
 )

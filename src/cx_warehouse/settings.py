@@ -76,12 +76,6 @@ class Settings:
         if raw_format not in RAW_FORMATS:
             message = f"CX_RAW_FORMAT: '{raw_format}' is not one of {', '.join(RAW_FORMATS)}"
             raise CxError(message)
-        rows = os.environ.get("CX_ROWS_PER_BUCKET") or "1"
-        if not (rows.isascii() and rows.isdigit() and int(rows)):
-            message = (
-                f"CX_ROWS_PER_BUCKET: '{rows}' is no number of rows; write for example 5000000"
-            )
-            raise CxError(message)
         pii_key = os.environ.get("CX_PII_KEY", DEMO_PII_KEY)
         if len(pii_key) < MINIMUM_KEY_LENGTH:
             message = (

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 import duckdb
 
@@ -633,9 +632,7 @@ class Case:
         self.workshop.prepare(self.whole)
         if self.has_exclusions:
             self.workshop.seed_exclusions(self.root, self.whole)
-        # at once, and in buckets, which changes nothing either
-        with patch.dict(os.environ, CX_ROWS_PER_BUCKET="100"):
-            self.workshop.run(self.command(self.arrivals - 1, "run"), self.root, self.whole)
+        self.workshop.run(self.command(self.arrivals - 1, "run"), self.root, self.whole)
         compare(self.warehouse, self.whole, compared_tables(self.workshop))
         shutil.rmtree(self.folder)
         what = [f"as_of {' then '.join(map(str, self.moments))}", *self.lake.notes]

@@ -134,10 +134,6 @@ def test_a_wrong_raw_path_is_named(
         ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
         ({"CX_THREADS": "many"}, "Could not render {{ (env_var('CX_THREADS', '') or '2')"),
         (
-            {"CX_ROWS_PER_BUCKET": "few"},
-            "CX_ROWS_PER_BUCKET: 'few' is no number of rows; write for example 5000000",
-        ),
-        (
             {"CX_PII_KEY": "hush"},
             "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
         ),

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Whole tables that a touched model reads: compared by its hooks, or with rows of this run alone.
-TOLD_OTHERWISE = {"int_identity_components", "int_carts_walked"}
+TOLD_OTHERWISE = {
+    "int_identity_components",
+    "int_carts_walked",
+    "int_funnel_entries_walked",
+}
 SETTINGS = re.compile(r"var\('(\w+)'\)")
 
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
+from cx_warehouse.streams import by_person
 from cx_warehouse.value.bootstrap import REPLICATES, interval, is_kept, resampled
 from cx_warehouse.value.chain import expected_rewards, gains_by_step
 from cx_warehouse.value.journeys import END, NO_STEP, Happenings, Kinds, Moves, in_time, moves_of
 from cx_warehouse.value.lift import NEVER, Comparison, Part, Sessions, Steps
-from cx_warehouse.value.shop import STEPS, Following, by_person
+from cx_warehouse.value.shop import STEPS, Following
 from cx_warehouse.value.states import Chain, Journeys, tallies_of
 from value_oracle import SILENCE, directly, walked
 

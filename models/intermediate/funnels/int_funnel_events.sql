@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'person': 'person_id'}},
+    meta={
+        'touched_by': {'device': 'anonymous_id'},
+        'emits': {'person': 'person_id', 'funnel_walk': 'person_id'},
+    },
 ) }}
 
 with steps as (

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cx_warehouse.streams import by_person, numbers_of, run_numbers
 from cx_warehouse.value.gains import clv_gains
 from cx_warehouse.value.journeys import NO_STEP, Happenings, moves_of
 from cx_warehouse.value.lift import NEVER, Part, Sessions, Steps
 from cx_warehouse.value.states import Journeys, tallies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 DAY: Final = 86_400_000_000
-SESSIONS_AT_ONCE: Final = 250_000
 # Expected values cost much once for any number of orders.
 ORDERS_AT_ONCE: Final = 1_000_000
 REWARDS: Final = ("margin", "clv")
@@ -135,7 +135,7 @@ class Orders:
     ) -> tuple[Numbers, Numbers, Floats, Floats]:
         margin = _amounts(orders["margin"])
         rewards = np.stack([margin, margin + clv_gains(orders, fits, options)], axis=1)
-        keys, at = _numbers(orders["person_key"]), _numbers(orders["ordered_at"])
+        keys, at = numbers_of(orders["person_key"]), numbers_of(orders["ordered_at"])
         return keys, at, rewards, _amounts(orders["net_sales"])
 
 
@@ -166,7 +166,7 @@ class Shop:
 
     def add(self, sessions: pa.Table, steps: pa.Table) -> None:
         """Count the sessions of some persons, by person and time, and all their steps."""
-        keys, person = _run_numbers(_numbers(sessions["person_key"]))
+        keys, person = run_numbers(numbers_of(sessions["person_key"]))
         device, channel, intent = (
             codes.of(pc.fill_null(sessions[name], "unknown"))
             for codes, name in (
@@ -175,7 +175,7 @@ class Shop:
                 (self.intents, "intent"),
             )
         )
-        started = _numbers(sessions["started_at"])
+        started = numbers_of(sessions["started_at"])
         first = started[np.searchsorted(person, np.arange(len(keys)))]
         cell = 2 * device + (started > first[person])
         # numbers of channels and intents are far below
@@ -184,8 +184,8 @@ class Shop:
         self.cell_of_stratum += [
             joint >> 40 for joint in list(self.strata.numbers)[len(self.cell_of_stratum) :]
         ]
-        last_order = _numbers(pc.fill_null(sessions["last_ordered_at"].cast(pa.int64()), NEVER))
-        taken = _steps(_numbers(sessions["session_key"]), steps, self.kinds)
+        last_order = numbers_of(pc.fill_null(sessions["last_ordered_at"].cast(pa.int64()), NEVER))
+        taken = _steps(numbers_of(sessions["session_key"]), steps, self.kinds)
         self.parts.append(Part.of(Sessions(person, cell, stratum, last_order), taken, self.kinds))
         journeys = self._journeys(keys, person, cell, taken)
         self.tallies.append(tallies_of(journeys, keys.astype(np.uint64), self.kinds))
@@ -212,7 +212,7 @@ class Shop:
             np.insert(steps.at, after, orders.at[order]),
             np.insert(steps.step, after, NO_STEP),
         )
-        [now] = _numbers(pa.array([self.rules.now], pa.timestamp("us")))
+        [now] = numbers_of(pa.array([self.rules.now], pa.timestamp("us")))
         moves = moves_of(happened, self.kinds, int(self.rules.silence_days * DAY), int(now))
         ends = np.flatnonzero(moves.is_order)
         # place of each order, or of each step's session, among its like
@@ -251,34 +251,6 @@ class Shop:
         return sessions.reshape(-1, 2), with_step.reshape(len(self.kinds.names), -1, 2)
 
 
-def by_person(
-    batches: Iterable[pa.RecordBatch], size: int = SESSIONS_AT_ONCE
-) -> Iterator[pa.Table]:
-    """Cut rows by person_key into tables of `size` rows, and the rest of the last person's.
-
-    Where they are cut depends on the rows alone.
-    """
-    held: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        held.append(batch)
-        count += len(batch)
-        if count <= size:
-            continue
-        table = pa.Table.from_batches(held)
-        keys = _numbers(table["person_key"])
-        start = 0
-        while len(keys) - start > size:
-            end = int(np.searchsorted(keys, keys[start + size - 1], side="right"))
-            if end == len(keys):
-                break
-            yield table.slice(start, end - start)
-            start = end
-        held, count = table.slice(start).to_batches(), len(keys) - start
-    if count:
-        yield pa.Table.from_batches(held)
-
-
 class Following:
     """Rows by person_key that are read alongside others."""
 
@@ -297,7 +269,7 @@ class Following:
         if not self.held:
             return STEPS.empty_table()
         table = pa.Table.from_batches(self.held)
-        end = int(np.searchsorted(_numbers(table["person_key"]), key, side="right"))
+        end = int(np.searchsorted(numbers_of(table["person_key"]), key, side="right"))
         self.held = table.slice(end).to_batches()
         return table.slice(0, end)
 
@@ -310,28 +282,13 @@ def _last_key(batch: pa.RecordBatch) -> int:
 def _steps(sessions: Numbers, steps: pa.Table, kinds: Kinds) -> Steps:
     """Return steps by row of their session, whose keys are given, and in time."""
     by_key = np.argsort(sessions)
-    places = np.searchsorted(sessions, _numbers(steps["session_key"]), sorter=by_key)
+    places = np.searchsorted(sessions, numbers_of(steps["session_key"]), sorter=by_key)
     session = by_key[places]
     rows = np.argsort(session, kind="stable")
     kind_of = np.argsort(np.array(kinds.names, dtype=object))
-    step = kind_of[_numbers(steps["step_number"])]
-    at = _numbers(steps["occurred_at"])
+    step = kind_of[numbers_of(steps["step_number"])]
+    at = numbers_of(steps["occurred_at"])
     return Steps(session[rows], at[rows], step[rows]).in_time()
-
-
-def _run_numbers(keys: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the distinct ones of sorted keys, and each row's number among them."""
-    is_first = np.ones(len(keys), dtype=np.bool_)
-    is_first[1:] = keys[1:] != keys[:-1]
-    return keys[is_first], np.cumsum(is_first) - 1
-
-
-def _numbers(column: pa.Array | pa.ChunkedArray) -> Numbers:
-    """Return whole numbers, or microseconds since 1970, without nulls."""
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us")).cast(pa.int64())
-    numbers: Numbers = column.to_numpy(zero_copy_only=False).astype(np.int64)
-    return numbers
 
 
 def _amounts(column: pa.ChunkedArray) -> Floats:
@@ -353,4 +310,4 @@ class _Codes:
             self.numbers.setdefault(value, len(self.numbers))
             for value in coded.dictionary.to_pylist()
         ]
-        return np.array(numbers, dtype=np.int64)[_numbers(coded.indices)]
+        return np.array(numbers, dtype=np.int64)[numbers_of(coded.indices)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from cx_warehouse.streams import by_person
 from cx_warehouse.value.journeys import Kinds
 from cx_warehouse.value.lift import Comparison
 from cx_warehouse.value.shop import (
@@ -16,7 +17,6 @@ from cx_warehouse.value.shop import (
     Orders,
     Sales,
     Shop,
-    by_person,
 )
 from cx_warehouse.value.states import Chain, StepValues
 
