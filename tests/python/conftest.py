@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import importlib.util
 import json
 import os
@@ -22,13 +23,14 @@ import pytest
 from cx_warehouse.simulate import Config, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[2]
 DBT = Path(sys.executable).parent / "dbt"
+CX = DBT.with_name("cx")
 DEMO = PROJECT / "data" / "demo"
 ONLINE_RETAIL = PROJECT / "examples" / "online_retail" / "lake"
 Rows = "Sequence[Mapping[str, Any]]"
@@ -189,15 +191,59 @@ def build_lake(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> BuildLake:
 
 
 @pytest.fixture(scope="session")
-def demo(build_lake: BuildLake) -> Warehouse:
-    """Build the demo: a simulated shop with all sources."""
-    return build_lake(DEMO)
+def share(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Fill a folder once for all workers, who only read it."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def shared(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, is_filled = root / name, root / f"{name}.filled"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_filled.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                is_filled.touch()
+        return folder
+
+    return shared
 
 
 @pytest.fixture(scope="session")
-def online_retail(build_lake: BuildLake) -> Warehouse:
+def published(share: Callable[..., Path]) -> Path:
+    """Build and publish the demo as its user does: a simulated shop with all sources."""
+    folder = share("demo", lambda folder: run_plainly(CX, "build", folder=folder / "warehouse"))
+    return folder / "warehouse"
+
+
+@pytest.fixture(scope="session")
+def demo(published: Path) -> Warehouse:
+    """Return what the demo is built to."""
+    return Warehouse(published / "build.duckdb", "", succeeded=True)
+
+
+@pytest.fixture(scope="session")
+def online_retail(build_lake: BuildLake, share: Callable[..., Path]) -> Warehouse:
     """Build a real shop: the lake of the example."""
-    return build_lake(ONLINE_RETAIL)
+    folder = share("retail", lambda folder: build_lake(ONLINE_RETAIL, folder=folder))
+    return Warehouse(folder / "build.duckdb", "", succeeded=True)
+
+
+def run_plainly(*command: str | Path, folder: Path, cwd: Path = PROJECT) -> str:
+    """Run a command of the activated environment, in the project and without other settings."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
+    settings["PATH"] = f"{DBT.parent}:{settings['PATH']}"
+    finished = subprocess.run(
+        [*map(str, command)],
+        cwd=cwd,
+        env=settings | {"CX_WAREHOUSE_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-6000:]
+    return finished.stdout + finished.stderr
 
 
 def load_script(path: Path) -> ModuleType:
@@ -235,10 +281,17 @@ class SimulatedShop:
 
 
 @pytest.fixture(scope="session")
-def simulated(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> SimulatedShop:
+def simulated(build_lake: BuildLake, share: Callable[..., Path]) -> SimulatedShop:
     """Build a small shop once for all tests that only read it."""
-    outcome = simulate(Config(400, 365, 1), tmp_path_factory.mktemp("simulated"))
-    return SimulatedShop(outcome.lake, outcome.truth, build_lake(outcome.lake))
+
+    def fill(folder: Path) -> None:
+        (folder / "warehouse").mkdir()
+        lake = simulate(Config(400, 365, 1), folder / "shop").lake
+        build_lake(lake, folder=folder / "warehouse")
+
+    folder = share("simulated", fill)
+    warehouse = Warehouse(folder / "warehouse" / "build.duckdb", "", succeeded=True)
+    return SimulatedShop(folder / "shop" / "lake", folder / "shop" / "truth", warehouse)
 
 
 def write_table(lake: Path, table: str, rows: Rows, raw_format: str = "parquet") -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,12 @@ class Analysed:
 
 def analyse(dbt: Dbt, warehouse: Warehouse, lake: Path, target: Path) -> Analysed:
     """Compile every analysis against a built lake and run it there."""
+    # dbt opens the file to write, which others are reading
+    folder = shutil.copytree(warehouse.path.parent, target / "warehouse", symlinks=True)
     settings = {
         "CX_RAW_PATH": str(lake),
         "CX_RAW_FORMAT": "parquet",
-        "CX_WAREHOUSE_DIR": str(warehouse.path.parent),
+        "CX_WAREHOUSE_DIR": str(folder),
     }
     arguments = ["--select", "path:analyses"]
     succeeded, output = dbt.run("compile", arguments, cache=target, settings=settings)

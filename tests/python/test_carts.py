@@ -420,7 +420,7 @@ def test_every_trap_is_told_as_what_it_is_and_time_passes(
 
     write_table(lake, "web/events", [event(90, "21 12:00", "page_view", "looker")])
     silent = {"open": [("abandoned", "21 12:00", None, None, None, False)]}
-    assert carts(build_lake(lake, folder=folder)) == told | silent
+    assert carts(build_lake(lake, folder=folder, command="run")) == told | silent
 
     # 30 days later, but for an hour, and a price that was corrected
     cup = {"product_id": "cup", "product_name": "Cup", "list_price": 9.0}
@@ -460,7 +460,7 @@ def test_values_are_converted_when_the_first_order_says_what_the_base_currency_i
     worth = "select cart_value::double from marts.fct_carts"
     build_lake(lake, folder=folder)
     write_table(lake, "storefront/orders", [order("first", ordered_at="2024-03-05 12:00")])
-    later = build_lake(lake, folder=folder)
+    later = build_lake(lake, folder=folder, command="run")
     assert later.query(worth) == [(2.5,)]
     assert later.query("select count(*) from ops.runs where not is_full_refresh") == [(1,)]
 

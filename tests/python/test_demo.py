@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import duckdb
-import pytest
 
-from conftest import DBT, PROJECT
+from conftest import CX, DBT, PROJECT, run_plainly
 
-CX = Path(sys.executable).parent / "cx"
 # A block of Python in the README, and what it prints where that follows.
 README_BLOCK = re.compile(r"```bash\n(python .*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 # The public interface of what is built so far: every column that others may rely on.
@@ -111,35 +106,12 @@ INTERFACE = {
 }
 
 
-def run(*command: str | Path, folder: Path, cwd: Path = PROJECT) -> str:
-    """Run a command of the activated environment, in the project and without other settings."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
-    settings["PATH"] = f"{DBT.parent}:{settings['PATH']}"
-    finished = subprocess.run(
-        [*map(str, command)],
-        cwd=cwd,
-        env=settings | {"CX_WAREHOUSE_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, (finished.stdout + finished.stderr)[-6000:]
-    return finished.stdout + finished.stderr
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "warehouse"
-    run(CX, "build", folder=folder)
-    return folder
-
-
 def test_plain_dbt_build_passes_with_all_its_unit_tests(tmp_path):
     target = tmp_path / "target"
-    output = run(DBT, "build", "--target-path", target, folder=tmp_path / "warehouse")
+    output = run_plainly(DBT, "build", "--target-path", target, folder=tmp_path / "warehouse")
     assert "ERROR=0" in output
     assert "unit_test" in output or "unit tests" in output
-    run(DBT, "docs", "generate", "--target-path", target, folder=tmp_path / "warehouse")
+    run_plainly(DBT, "docs", "generate", "--target-path", target, folder=tmp_path / "warehouse")
     assert (target / "catalog.json").stat().st_size > 10000
 
 
@@ -158,18 +130,21 @@ def test_the_readme_shows_what_its_queries_print(published):
     blocks = README_BLOCK.findall((PROJECT / "README.md").read_text())
     assert [bool(shown) for _, shown in blocks] == [False, True, True, True]
     for command, shown in blocks:
-        printed = run("bash", "-c", command, folder=published, cwd=published.parent)
+        printed = run_plainly("bash", "-c", command, folder=published, cwd=published.parent)
         assert not shown or printed.strip() == shown.strip()
 
 
-def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
+def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published, tmp_path):
     """Two builds of different meaning; whatever a reader opens agrees with itself."""
+    warehouse = shutil.copytree(published, tmp_path / "warehouse", symlinks=True)
     builds_seen: set[str] = set()
     done = Event()
 
     def read() -> None:
-        while not done.wait(0.05):
-            with duckdb.connect(str(published / "serve.duckdb"), read_only=True) as con:
+        is_last = False
+        while not is_last:
+            is_last = done.wait(0.2)
+            with duckdb.connect(str(warehouse / "serve.duckdb"), read_only=True) as con:
                 [(build_id, as_of)] = con.execute(
                     "select build_id, as_of from quality.dq_builds"
                 ).fetchall()
@@ -185,8 +160,7 @@ def test_a_reader_that_reconnects_sees_one_whole_build_after_another(published):
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
         try:
-            run(CX, "build", "--vars", "{as_of: 2024-06-30}", folder=published)
-            run(CX, "build", folder=published)
+            run_plainly(CX, "build", "--vars", "{as_of: 2024-06-30}", folder=warehouse)
         finally:
             done.set()
         reader.result()
