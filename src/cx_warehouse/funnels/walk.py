@@ -63,7 +63,7 @@ def funnels_of(steps: Iterable[tuple[str, int, float | None]]) -> list[Funnel]:
     """Return the funnels whose steps are given: funnel_name, step_number and window_hours."""
     return [
         Funnel(name, tuple(round((hours or 0) * HOUR) for _, step, hours in of_one if step > 1))
-        for name, of_one in groupby(sorted(steps), key=itemgetter(0))
+        for name, of_one in groupby(sorted(steps, key=itemgetter(0, 1)), itemgetter(0))
     ]
 
 
