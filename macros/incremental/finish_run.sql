@@ -1,10 +1,11 @@
-{#- Ends a run: where every incremental model succeeded, what it touched is done with. Else all stays noted, and the next
+{#- Ends a run: where every incremental model and every table that one reads succeeded, what it touched is done with. Else all stays noted, and the next
     run does it again: a failed, a partial and a killed run lose nothing. -#}
 {% macro finish_run(results) %}
     {% if not execute or not is_building() or flags.EMPTY %} {{ return('') }} {% endif %}
     {% set succeeded = [] %}
     {% for result in results if result.status == 'success' %} {% do succeeded.append(result.node.unique_id) %} {% endfor %}
-    {% if incremental_models() | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
+    {% set needed = incremental_models() + tables_read_by_touch() %}
+    {% if needed | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
     {% set restated = run_query(
         "select sum(deleted_rows) from ops.rewrites where model_name = 'fct_person_months' and run_number = " ~ run_number()
     )[0][0] %}
@@ -29,6 +30,15 @@
 {% macro views_between() %}
     {{ return(graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
         | selectattr('config.materialized', 'equalto', 'view') | sort(attribute='name') | list) }}
+{% endmacro %}
+
+{#- The tables, built whole in every run, that incremental models read, be it through a view. A run that leaves one out has
+    given its readers the rows of an earlier one. -#}
+{% macro tables_read_by_touch() %}
+    {% set ids = [] %}
+    {% for node in incremental_models() + views_between() %} {% do ids.extend(node.depends_on.nodes) %} {% endfor %}
+    {{ return(graph.nodes.values() | selectattr('unique_id', 'in', ids) | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('config.materialized', 'equalto', 'table') | list) }}
 {% endmacro %}
 
 {#- Whether the command builds models. -#}

@@ -21,7 +21,12 @@ ranked as (
                 {%- endfor %}
                 {{ row_json(contract) }} desc
         ) as version_number,
-        row_number() over (partition by {{ row_json(contract) }}) as row_ordinal
+        -- their content is one, but the time of loading may quarantine one of them
+        row_number() over (
+            partition by {{ row_json(contract) }}
+            order by quarantine_reason nulls last
+                {%- for column in contract.columns if column.name == '_loaded_at' %}, _loaded_at nulls last {%- endfor %}
+        ) as row_ordinal
     from judged
     where is_repeated
 

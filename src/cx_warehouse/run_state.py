@@ -21,6 +21,7 @@ CODE: Final = (
     "src/cx_warehouse/funnels/*.py",
     "src/cx_warehouse/streams.py",
     "models/staging/**/*__sources.yml",
+    "src/cx_warehouse/contract.py",
     "src/cx_warehouse/lake.py",
 )
 TABLES: Final = {

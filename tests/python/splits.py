@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +66,10 @@ PARTS: Final = (
     ("--select", "int_device_owners+"),
     ("--select", "int_identifiers_resolved", "int_order_sessions"),
     ("--select", "int_orders_converted", "int_order_items_valued"),
+    ("--select", "config.materialized:incremental"),
+    ("--select", "int_cart_moments+"),
+    ("--select", "int_carts_told", "int_funnel_entries", "fct_carts"),
+    ("--exclude", "int_settings", "int_carts_walked", "int_funnel_entries_walked"),
     ("--exclude", "int_orders_costed+"),
     ("--exclude", "stg_email__email_events"),
 )
@@ -434,6 +438,16 @@ def change_lake(random_: random.Random, lake: Lake) -> None:
             tickets.append((when, row | merge | {"ticket_id": f"merge {number}"}))
 
 
+def load_again(random_: random.Random, lake: Lake) -> None:
+    """Plant rows of a known content loaded at another time, which sets some of them aside."""
+    for _, _, rows in lake.parts:
+        for _, row in random_.sample(rows, min(len(rows), 3)):
+            if isinstance(row.get("_loaded_at"), datetime):
+                loaded_at = row["_loaded_at"] + timedelta(days=random_.choice([-40, 2]))
+                arrival = random_.randrange(lake.arrivals)
+                rows.append((arrival, row | {"_loaded_at": loaded_at}))
+
+
 def write_exclusions(random_: random.Random, workshop: Workshop, warehouse: Path) -> None:
     """Withdraw some identifiers or links of what is built, or none."""
     lines = [EXCLUSIONS]
@@ -561,6 +575,7 @@ class Case:
         self.arrivals = self.random.choice([2, 2, 3, 4])
         self.lake = draw_lake(self.random, self.folder / "shop", self.arrivals)
         change_lake(self.random, self.lake)
+        load_again(self.random, self.lake)
         orders = self.lake.native_rows("storefront/orders")
         days = sorted(str(row["ordered_at"])[:10] for _, row in orders) or ["2024-02-01"]
         self.moments: list[str | None] = [None] * self.arrivals
