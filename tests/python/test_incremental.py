@@ -112,6 +112,11 @@ def test_a_changed_a_vanished_file_and_an_earlier_as_of_rebuild_everything_and_s
     assert last_run(again) == (False, "", True)
     assert {changed for changed, _ in rewritten(again).values()} == {0}
 
+    # a table that touched models read was left out
+    partly = rebuild(lake, "run", "--exclude", "int_funnel_entries_walked")
+    assert partly.succeeded
+    assert last_run(partly) == (False, "", False)
+
     os.utime(added, (1, 1))
     changed = rebuild(lake)
     assert last_run(changed) == (True, "file web/events/part-1.parquet changed", True)
