@@ -25,8 +25,8 @@ CX: Final = DBT.with_name("cx")
 EVENTS_PER_CUSTOMER: Final = 150
 HERE: Final = Path(__file__).parent
 # What is timed is all that leads from what both sides read, staged events, identity of accounts and
-# money of orders, to these. An order's money is given with its session, which comes first.
-LAST: Final = ("int_order_sessions", "fct_sessions", "agg_funnel_daily")
+# money of orders, to these.
+LAST: Final = ("fct_sessions", "agg_funnel_daily")
 EXPORTS: Final = {
     "events": "select * exclude (row_bucket) from staging.stg_web__events"
     " where row_bucket = 'staged'",

@@ -13,8 +13,7 @@ import duckdb
 
 from cx_warehouse.run_state import create_run_state
 
-# What the models read besides each other: a view on the Parquet files, by relation. The order's
-# session is worked out here, so it is joined to the order's money when it is known.
+# What the models read besides each other: a view on the Parquet files, by relation.
 INPUTS = {
     "staging.stg_web__events": "select *, 'staged' as row_bucket from {events}",
     "staging.stg_email__email_events": (
@@ -23,10 +22,7 @@ INPUTS = {
     "intermediate.int_orders_converted": "from {orders}",
     "intermediate.int_identifiers_resolved": "from {identifiers}",
     "intermediate.int_settings": "from {settings}",
-    "marts.fct_orders": (
-        "select orders.*, found.session_id from {orders} as orders"
-        " left join intermediate.int_order_sessions as found using (order_id)"
-    ),
+    "intermediate.int_orders_netted": "from {orders}",
 }
 SEEDS = (
     "channel_rules",
@@ -84,15 +80,12 @@ def run(inputs: Path, outputs: Path) -> dict[str, Any]:
         for schema in SCHEMAS:
             connection.execute(f"create schema {schema}")
         for relation in (*INPUTS, *(f"seeds.{name}" for name in SEEDS)):
-            if relation != "marts.fct_orders":
-                view(connection, relation, inputs)
+            view(connection, relation, inputs)
         create_run_state(connection)
         for relation, kind, file in models:
             before = time.perf_counter()
             create(connection, f"{kind} {relation}", Path(file))
             seconds[relation] = time.perf_counter() - before
-            if relation.endswith(".int_order_sessions"):
-                view(connection, "marts.fct_orders", inputs)
         connection.execute("checkpoint")
     return {
         "seconds": time.perf_counter() - started,
