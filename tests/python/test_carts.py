@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from conftest import BuildLake, Warehouse, order, write_lake, write_table
-from cx_warehouse.carts.walk import HOUR, Cart, Moment, Rules, carts_of, carts_table
+from cx_warehouse.carts.walk import HOUR, Cart, Moment, Rules, carts_of, told_carts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,8 +239,9 @@ def test_carts_of_many_persons_come_as_one_table_whatever_the_batches() -> None:
     ]
     columns = [pa.array(values) for values in zip(*rows, strict=True)]
     moments = pa.table(dict(zip(Moment._fields, columns, strict=True)))
-    table = carts_table(moments.to_batches(), Rules())
-    assert table.equals(carts_table(moments.to_batches(max_chunksize=1), Rules()))
+    table = told_carts(moments.to_batches(), Rules()).read_all()
+    one_by_one = told_carts(moments.to_batches(max_chunksize=1), Rules()).read_all()
+    assert table.equals(one_by_one)
     carts = table.to_pylist()
     assert [(cart["shopper_id"], cart["person_id"]) for cart in carts] == [
         ("p1", "p1"),
@@ -250,7 +251,7 @@ def test_carts_of_many_persons_come_as_one_table_whatever_the_batches() -> None:
     first, second, unnamed = (cart["cart_id"] for cart in carts)
     assert first == "k"
     assert len({first, second, unnamed}) == 3
-    assert carts_table([], Rules()).num_rows == 0
+    assert told_carts([], Rules()).read_all().num_rows == 0
 
 
 def event(number: int, at: str, name: str, customer: str | None, **more: Any) -> dict[str, Any]:
@@ -544,7 +545,8 @@ def test_plain_carts_are_what_the_walk_would_tell(tmp_path: Path, build_lake: Bu
     built = build_lake(lake, folder=folder, command="run", select=names)
     columns = [pa.array(values) for values in zip(*all_moments(tables), strict=True)]
     moments = pa.table(dict(zip(Moment._fields, columns, strict=True)))
-    expected = carts_table(moments.to_batches(), Rules()).sort_by("cart_id").to_pylist()
+    expected = told_carts(moments.to_batches(), Rules()).read_all()
+    expected = expected.sort_by("cart_id").to_pylist()
     with duckdb.connect(str(built.path)) as con:
         plain, told = (
             con.sql(f"from intermediate.int_carts_{name}").to_arrow_table().to_pylist()

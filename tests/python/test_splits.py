@@ -24,5 +24,5 @@ def test_a_lake_that_arrives_in_parts_gives_what_it_gives_at_once() -> None:
 
 
 def test_a_run_that_is_killed_loses_nothing() -> None:
-    told = run_splits("--cases", "1", "--seed", "61", "--kills", "11")
-    assert "33 killed" in told
+    told = run_splits("--cases", "1", "--seed", "60", "--kills", "11")
+    assert "22 killed" in told

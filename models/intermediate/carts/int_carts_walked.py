@@ -1,4 +1,4 @@
-from cx_warehouse.carts.walk import Moment, Rules, carts_table
+from cx_warehouse.carts.walk import Moment, Rules, told_carts
 from cx_warehouse.run_state import touched
 
 
@@ -10,11 +10,11 @@ def model(dbt, session):
         dbt.config.meta_get("silence_days"),
     )
     columns = ", ".join(Moment._fields).replace("occurred_at", "epoch_us(occurred_at)")
-    in_time = moments.query(
-        "moments",
+    # read while the carts are written, so over a connection of its own
+    in_time = session.cursor().sql(
         f"""
-        select {columns} from moments
+        select {columns} from ({moments.sql_query()}) as moments
         order by shopper_id, moments.occurred_at, place_at_a_time, moment_id
-        """,
+        """
     )
-    return carts_table(in_time.to_arrow_reader(50_000), rules)
+    return told_carts(in_time.to_arrow_reader(50_000), rules)

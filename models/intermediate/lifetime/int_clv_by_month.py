@@ -5,14 +5,16 @@ from cx_warehouse.clv.warehouse import NUMBERS, VALUED, options_of, value_months
 
 def model(dbt, session):
     options = options_of(dbt.config.meta_get("clv_options"))
-    states = dbt.ref("int_customer_states").filter("not is_as_of")
-    ended = states.project("state_month").distinct().order("state_month").fetchall()
+    ended = dbt.ref("int_customer_states").filter("not is_as_of")
+    # read while the values are written, so over a connection of its own
+    states = session.cursor().sql(ended.sql_query())
     columns = ", ".join(("person_id", "state_month", "segment_name", "segment_value", *NUMBERS))
     months = (
         states.filter(f"state_month = date '{month}'")
         .project(columns)
         .order("person_id")
         .to_arrow_table()
-        for (month,) in ended
+        for (month,) in states.project("state_month").distinct().order("state_month").fetchall()
     )
-    return pa.concat_tables([VALUED.empty_table(), *value_months(months, options)])
+    values = (batch for month in value_months(months, options) for batch in month.to_batches())
+    return pa.RecordBatchReader.from_batches(VALUED, values)

@@ -352,10 +352,8 @@ def carts_of(moments: Iterable[Moment], rules: Rules) -> Iterator[Cart]:
         yield cart
 
 
-def carts_table(batches: Iterable[pa.RecordBatch], rules: Rules) -> pa.Table:
-    """Return the carts of all persons.
-
-    Memory grows with the carts, not with the moments.
+def told_carts(batches: Iterable[pa.RecordBatch], rules: Rules) -> pa.RecordBatchReader:
+    """Return the carts of all persons, some carts at a time.
 
     Parameters
     ----------
@@ -366,27 +364,30 @@ def carts_table(batches: Iterable[pa.RecordBatch], rules: Rules) -> pa.Table:
 
     Returns
     -------
-    pyarrow.Table
+    pyarrow.RecordBatchReader
         One row per cart, columns as in `COLUMNS`. A cart that still holds an item has the time at
         which silence abandons it, be it yet to come.
     """
+    return pa.RecordBatchReader.from_batches(COLUMNS, _carts_in_batches(batches, rules))
+
+
+def _carts_in_batches(batches: Iterable[pa.RecordBatch], rules: Rules) -> Iterator[pa.RecordBatch]:
     moments = (
         Moment._make(values)
         for batch in batches
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
     rows: list[tuple[object, ...]] = []
-    told = [COLUMNS.empty_table()]
     for _, of_one in groupby(moments, key=itemgetter(0)):
         rows.extend(cart.row() for cart in carts_of(of_one, rules))
         if len(rows) >= CARTS_IN_A_BATCH:
-            told.append(as_table(rows))
+            yield as_batch(rows)
             rows = []
-    return pa.concat_tables([*told, as_table(rows)])
+    yield as_batch(rows)
 
 
-def as_table(rows: list[tuple[object, ...]]) -> pa.Table:
-    """Return rows in the order of `COLUMNS` as a table."""
+def as_batch(rows: list[tuple[object, ...]]) -> pa.RecordBatch:
+    """Return rows in the order of `COLUMNS`, column by column."""
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, COLUMNS, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=COLUMNS)
+    return pa.RecordBatch.from_arrays(arrays, schema=COLUMNS)
