@@ -139,6 +139,7 @@ final as (
             else {{ to_cents('net_sales * ' ~ var('fulfilment_cost_rate')) }}
         end as fulfilment_cost,
         payment_fee is null or fulfilment_cost is null as is_fee_assumed,
+        coalesce(item_total, 0) as original_gross,
         coalesce(discount_total, 0) as original_discount,
         currency as original_currency,
         order_total as original_total,
