@@ -120,8 +120,11 @@ final as (
         cancelled_at is not null or status = 'cancelled' as is_cancelled,
         coalesce(
             cancelled_at,
-            -- not one that stands for ever
-            case when updated_at < timestamp '2200-01-01' then updated_at end,
+            -- neither one that stands for ever nor one before there was an order
+            case
+                when updated_at >= ordered_at and updated_at < timestamp '2200-01-01'
+                    then updated_at
+            end,
             ordered_at
         ) as cancellation_at,
         nullif(trim(split_part(promotion_code, ',', 1)), '') as promotion_code,
