@@ -44,24 +44,13 @@ dated as (
 
 ),
 
--- without a rate on its day an order is set aside as missing_rate; so is one that its
--- rate makes larger than money can be
 rated as (
 
     select
         dated.*,
         case
             when dated.currency = dated.base_currency then 1.0
-            when
-                greatest(
-                    abs(dated.order_total),
-                    abs(coalesce(dated.item_total, 0)),
-                    abs(coalesce(dated.discount_total, 0)),
-                    abs(coalesce(dated.tax_total, 0)),
-                    abs(coalesce(dated.shipping_total, 0)),
-                    abs(coalesce(dated.other_total, 0))
-                ) * exchange_rates.exchange_rate < 1e12
-                then exchange_rates.exchange_rate
+            else exchange_rates.exchange_rate
         end as exchange_rate,
         -- takes the tax out of every part of a header whose prices include it
         case
@@ -73,6 +62,24 @@ rated as (
         on
             dated.currency = exchange_rates.currency
             and dated.order_date = exchange_rates.rate_day
+
+),
+
+-- without a rate on its day an order is set aside as missing_rate; so is one that its
+-- rate, or a tax far above its total, makes larger than money can be
+convertible as (
+
+    select *
+    from rated
+    where
+        greatest(
+            abs(order_total),
+            abs(coalesce(item_total, 0)),
+            abs(coalesce(discount_total, 0)),
+            abs(coalesce(tax_total, 0)),
+            abs(coalesce(shipping_total, 0)),
+            abs(coalesce(other_total, 0))
+        ) * greatest(1, abs(untaxed_share)) * exchange_rate < 1e12
 
 ),
 
@@ -89,8 +96,7 @@ converted as (
         ) }} as {{ name }},
         {% endfor -%}
         {{ to_cents('coalesce(tax_total, 0) * exchange_rate') }} as tax_amount
-    from rated
-    where exchange_rate is not null
+    from convertible
 
 ),
 

@@ -45,21 +45,33 @@ matched as (
 
 ),
 
+rated as (
+
+    select
+        *,
+        (amount - tax_part) * exchange_rate as base_amount,
+        tax_part * exchange_rate as base_tax,
+        case
+            when amount <> 0
+                then
+                    coalesce(shipping_amount, 0) * exchange_rate
+                    * (1 - tax_part / cast(amount as double))
+            else 0
+        end as base_shipping
+    from matched
+
+),
+
+-- what its rate or its tax makes larger than money can be is set aside as missing_rate
 converted as (
 
     select
         *,
-        {{ to_cents('(amount - tax_part) * exchange_rate') }} as refund_amount,
-        {{ to_cents('tax_part * exchange_rate') }} as refunded_tax,
-        case
-            when amount <> 0
-                then {{ to_cents(
-                    'coalesce(shipping_amount, 0) * exchange_rate'
-                    ~ ' * (1 - tax_part / cast(amount as double))'
-                ) }}
-            else 0
-        end as refunded_shipping
-    from matched
+        {{ to_cents('base_amount') }} as refund_amount,
+        {{ to_cents('base_tax') }} as refunded_tax,
+        {{ to_cents('base_shipping') }} as refunded_shipping
+    from rated
+    where greatest(abs(base_amount), abs(base_tax), abs(base_shipping)) < 1e12
 
 ),
 
@@ -74,7 +86,7 @@ final as (
         {{ reporting_date('refunded_at') }} as refund_date,
         refund_amount,
         refunded_tax,
-        cast(refunded_shipping as decimal(18, 2)) as refunded_shipping,
+        refunded_shipping,
         cast(refund_amount - refunded_shipping as decimal(18, 2)) as refunded_goods,
         quantity,
         reason,
