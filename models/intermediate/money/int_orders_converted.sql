@@ -153,6 +153,7 @@ final as (
         currency as original_currency,
         order_total as original_total,
         exchange_rate,
+        coalesce(prices_include_tax, false) as prices_include_tax,
         tax_share,
         tax_amount
     from netted

@@ -33,6 +33,8 @@ matched as (
         order_items.order_item_id as refunded_item_id,
         orders.ordered_at,
         orders.exchange_rate,
+        orders.prices_include_tax,
+        orders.tax_share,
         coalesce(
             cast(refunds.tax_amount as double), refunds.amount * orders.tax_share
         ) as tax_part
@@ -62,6 +64,23 @@ rated as (
 
 ),
 
+-- goods as the order's sales count them: where tax is in the prices, the lines of an
+-- order have all lost its average share, whatever tax the refund has of its own
+compared as (
+
+    select
+        *,
+        case
+            when prices_include_tax
+                then
+                    cast(amount - coalesce(shipping_amount, 0) as double)
+                    * (1 - tax_share) * exchange_rate
+            else base_amount - base_shipping
+        end as comparable_goods
+    from rated
+
+),
+
 -- what its rate or its tax makes larger than money can be is set aside as missing_rate
 converted as (
 
@@ -70,7 +89,7 @@ converted as (
         {{ to_cents('base_amount') }} as refund_amount,
         {{ to_cents('base_tax') }} as refunded_tax,
         {{ to_cents('base_shipping') }} as refunded_shipping
-    from rated
+    from compared
     where greatest(abs(base_amount), abs(base_tax), abs(base_shipping)) < 1e12
 
 ),
@@ -88,6 +107,7 @@ final as (
         refunded_tax,
         refunded_shipping,
         cast(refund_amount - refunded_shipping as decimal(18, 2)) as refunded_goods,
+        comparable_goods,
         quantity,
         reason,
         coalesce(is_restocked, false) as is_restocked,

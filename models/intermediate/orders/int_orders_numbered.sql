@@ -43,8 +43,8 @@ orders as (
         round(
             original_discount / nullif(cast(original_gross as double), 0), 9
         ) as discount_share,
-        -- in the header's own decimals: a quotient of doubles, or of parts rounded after
-        -- tax and rate, may lie just below the share
+        -- in the header's own decimals: a quotient of doubles, or of parts that are
+        -- rounded after tax and rate, may lie just below the share
         original_gross > 0
         and original_discount
         >= {{ var('promo_discount_share_min') }} * original_gross as is_discounted
