@@ -165,7 +165,7 @@ select person_id, 0.5 :: double as probability_alive, 0.1 :: double as expected_
     1 as clv_decile, 'm-1' as model_run_id, true as is_identified
 from marts.dim_persons;
 create table marts.fct_person_economics as
-select person_id, 9 :: decimal(18, 2) as contribution_margin,
+select person_id, 9 :: decimal(18, 2) as contribution_margin, 1 :: double as cost_known_share,
     1 :: decimal(18, 2) as returns_handling, 3 :: decimal(18, 2) as cost_to_serve,
     5 :: decimal(18, 2) as net_value,
     2 :: decimal(18, 2) as acquisition_cost,

@@ -108,7 +108,10 @@ WORTH = Effect(
     }
 )
 WORTH_BY_COST = WORTH + Effect(
-    changed={"fct_person_economics": "cost_quality", "fct_person_months": "cost_known_share"}
+    changed={
+        "fct_person_economics": "cost_known_share cost_quality",
+        "fct_person_months": "cost_known_share",
+    }
 )
 ACQUIRED = "acquisition_cost clv_to_cac payback_days"
 WITHOUT = {
@@ -166,7 +169,7 @@ WITHOUT = {
     + Effect(
         changed={
             "dim_persons": "lifecycle_stage probability_alive",
-            "fct_person_economics": f"rows cost_to_serve cost_quality {ACQUIRED}",
+            "fct_person_economics": f"rows cost_to_serve cost_known_share cost_quality {ACQUIRED}",
             "fct_person_months": "rows orders net_revenue cost_known_share sessions tickets"
             " cost_to_serve latest_nps_score",
         }

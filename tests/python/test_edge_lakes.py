@@ -390,16 +390,24 @@ def test_native_numbers_that_are_no_money_are_set_aside(
         order("free", "20", discount_total="20", order_total="0", tax_total="3.19")
         | {"prices_include_tax": "true"},
         order("cancelled", status="cancelled", updated_at="infinity"),
+        order("overtaxed", "100", discount_total="99", order_total="1", tax_total="90000000000")
+        | {"prices_include_tax": "true"},
+        order("dollars", "5", currency="USD"),
+    ]
+    refunds = [
+        {"refund_id": name, "order_id": "dollars", "refunded_at": AT, "amount": amount}
+        for name, amount in (("refund", "1"), ("too-much", "-900000000000"))
     ]
     rate = {"rate_date": "2024-03-01", "currency": "USD", "rate_to_base": "2"}
     # a number of an article in place of a quantity
-    line = ORDER_ITEMS[0] | {"order_id": "good", "quantity": "400638133393", "unit_cost": "999999"}
+    line = ORDER_ITEMS[0] | {"order_id": "good", "quantity": "990638133393", "unit_cost": "999999"}
     write_lake(
         tmp_path / "lake",
         {
             "storefront/orders": orders,
             "storefront/exchange_rates": [rate],
-            "storefront/order_items": [line],
+            "storefront/order_items": [line, line | {"order_item_id": "another"}],
+            "storefront/refunds": refunds,
             "marketing/ad_spend": [
                 {"spend_date": "2024-03-01", "channel": "google", "campaign": "c"}
                 | {"currency": "USD", "spend": "900000000000"}
@@ -411,6 +419,7 @@ def test_native_numbers_that_are_no_money_are_set_aside(
         "select order_id, net_sales, cost_quality from marts.fct_orders order by 1"
     ) == [
         ("cancelled", Decimal("10.00"), "unknown"),
+        ("dollars", Decimal("10.00"), "unknown"),
         ("free", Decimal("0.00"), "unknown"),
         ("good", Decimal("9.00"), "unknown"),
         ("not-a-number", Decimal("10.00"), "unknown"),
@@ -422,10 +431,15 @@ def test_native_numbers_that_are_no_money_are_set_aside(
     assert [reason[:2] for reason in reasons if "missing_rate" in reason[2]] == [
         ("ad_spend", reasons[0][1]),
         ("orders", "converted"),
+        ("orders", "overtaxed"),
+        ("refunds", "too-much"),
     ]
-    assert reasons[2:] == [
+    assert [reason for reason in reasons if "missing_rate" not in reason[2]] == [
         ("orders", "infinite", "cast_failed: item_total is no decimal"),
         ("orders", "too-large", "cast_failed: item_total is no decimal"),
+    ]
+    assert built.query("select refund_id, refund_amount from marts.fct_refunds") == [
+        ("refund", Decimal("2.00"))
     ]
 
 

@@ -21,6 +21,7 @@ START = datetime(2024, 1, 10, 9, tzinfo=UTC)
 RATES = {"EUR": Fraction(1), "USD": Fraction("0.9137"), "GBP": Fraction("1.5")}
 FEE_RATE = Fraction("0.015")
 TOLERANCE = Fraction("0.02")
+HALF_A_CENT = Fraction("0.005")
 CENT = Decimal("0.01")
 
 
@@ -146,6 +147,7 @@ class ExpectedOrder:
         total, tax = Fraction(header["order_total"]), Fraction(header["tax_total"])
         rate = RATES[header["currency"]]
         factor = 1 - tax / total if header["prices_include_tax"] and total else Fraction(1)
+        self.untaxed = factor if header["prices_include_tax"] else None
         self.gross, self.discount, self.shipping, self.other = (
             cents(Fraction(header[name]) * factor * rate)
             for name in ("item_total", "discount_total", "shipping_total", "other_total")
@@ -206,18 +208,28 @@ class ExpectedOrder:
             spread += shipping if line else refund
             if line:
                 self.line_refund[line] += goods
-            self._restock(row, line, goods)
+            covering = (
+                (amount - tax) * (1 - carriage / amount if amount else 1)
+                if self.untaxed is None
+                else (amount - carriage) * self.untaxed
+            )
+            self._restock(row, line, covering * self.rate, is_of_goods=goods > 0 or refund == 0)
         for key, part in (share_out(spread, self.by_net) if self.lines else {}).items():
             self.line_refund[key] += part
 
-    def _restock(self, row: Row, line: str | None, goods: Decimal) -> None:
+    def _restock(
+        self, row: Row, line: str | None, covering: Fraction, *, is_of_goods: bool
+    ) -> None:
         if not row["is_restocked"]:
             return
+        most_missing = (TOLERANCE + HALF_A_CENT * len(self.lines)) * max(self.rate, Fraction(1))
+        missing = Fraction(self.net if line is None else self.line_net[line]) - covering
+        covers = is_of_goods and missing <= most_missing
         if line is None:
-            covers = row["quantity"] is None and Fraction(goods) >= Fraction(self.net) - TOLERANCE
+            units = sum(line_row["quantity"] for line_row in self.lines.values())
+            covers = covers and (row["quantity"] is None or row["quantity"] >= units)
             returned = {key: line_row["quantity"] for key, line_row in self.lines.items() if covers}
         else:
-            covers = Fraction(goods) >= Fraction(self.line_net[line]) - TOLERANCE
             whole = self.lines[line]["quantity"] if covers else 0
             returned = {line: whole if row["quantity"] is None else row["quantity"]}
         for key, quantity in returned.items():

@@ -32,6 +32,12 @@ exchange_rates as (
 
 ),
 
+converted_refunds as (
+
+    select * from {{ ref('int_refunds_converted') }}
+
+),
+
 {% for table_name, relation in {
     'order_items': ref('stg_storefront__order_items'),
     'refunds': ref('stg_storefront__refunds'),
@@ -43,7 +49,8 @@ exchange_rates as (
 
 ),
 
--- they share the fate of their order, duplicates as well where it lies after as_of
+-- they share the fate of their order, duplicates as well where it lies after as_of; a
+-- refund larger than money can be is set aside
 {{ table_name }}_judged as (
 
     select
@@ -52,11 +59,17 @@ exchange_rates as (
                 then {{ table_name }}.row_bucket
             when order_fates.order_fate = 'after_as_of' then 'after_as_of'
             when {{ table_name }}.row_bucket = 'duplicate' then 'duplicate'
+            {%- if table_name == 'refunds' %}
+            when converted_refunds.refund_id is null then 'quarantined'
+            {%- endif %}
             when order_fates.order_fate = 'staged' then 'staged'
             else 'quarantined'
         end as row_bucket
     from {{ table_name }}
     left join order_fates on {{ table_name }}.order_id = order_fates.order_id
+    {%- if table_name == 'refunds' %}
+    left join converted_refunds on refunds.refund_id = converted_refunds.refund_id
+    {%- endif %}
 
 ),
 

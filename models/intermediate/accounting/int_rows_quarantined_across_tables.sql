@@ -7,7 +7,7 @@
     'ad_spend': raw_contract('marketing', 'ad_spend'),
 } %}
 {% set no_rate = "'missing_rate: no rate of ' || currency"
-    ~ " || ' within 7 days up to the '" %}
+    ~ " || ' at which it is money within 7 days up to the '" %}
 
 with order_fates as (
 
@@ -18,6 +18,12 @@ with order_fates as (
 converted_orders as (
 
     select * from {{ ref('int_orders_converted') }}
+
+),
+
+converted_refunds as (
+
+    select * from {{ ref('int_refunds_converted') }}
 
 ),
 
@@ -51,7 +57,7 @@ staged_{{ table_name }} as (
 ),
 
 {% endfor -%}
-{% for table_name in ['order_items', 'refunds', 'deliveries'] -%}
+{% for table_name in ['order_items', 'deliveries'] -%}
 {{ table_name }}_set_aside as (
 
     select
@@ -64,6 +70,27 @@ staged_{{ table_name }} as (
 ),
 
 {% endfor -%}
+refunds_set_aside as (
+
+    select
+        staged_refunds.*,
+        case
+            when order_fates.order_id is null
+                then
+                    'order_missing: order ' || staged_refunds.order_id
+                    || ' is not staged'
+            else 'missing_rate: at its order''s rate it is more than money can be'
+        end as cause
+    from staged_refunds
+    left join order_fates on staged_refunds.order_id = order_fates.order_id
+    left join converted_refunds
+        on staged_refunds.refund_id = converted_refunds.refund_id
+    where
+        order_fates.order_id is null
+        or (order_fates.order_fate = 'staged' and converted_refunds.refund_id is null)
+
+),
+
 orders_set_aside as (
 
     select

@@ -44,24 +44,13 @@ dated as (
 
 ),
 
--- without a rate on its day an order is set aside as missing_rate; so is one that its
--- rate makes larger than money can be
 rated as (
 
     select
         dated.*,
         case
             when dated.currency = dated.base_currency then 1.0
-            when
-                greatest(
-                    abs(dated.order_total),
-                    abs(coalesce(dated.item_total, 0)),
-                    abs(coalesce(dated.discount_total, 0)),
-                    abs(coalesce(dated.tax_total, 0)),
-                    abs(coalesce(dated.shipping_total, 0)),
-                    abs(coalesce(dated.other_total, 0))
-                ) * exchange_rates.exchange_rate < 1e12
-                then exchange_rates.exchange_rate
+            else exchange_rates.exchange_rate
         end as exchange_rate,
         -- takes the tax out of every part of a header whose prices include it
         case
@@ -73,6 +62,24 @@ rated as (
         on
             dated.currency = exchange_rates.currency
             and dated.order_date = exchange_rates.rate_day
+
+),
+
+-- without a rate on its day an order is set aside as missing_rate; so is one that its
+-- rate, or a tax far above its total, makes larger than money can be
+convertible as (
+
+    select *
+    from rated
+    where
+        greatest(
+            abs(order_total),
+            abs(coalesce(item_total, 0)),
+            abs(coalesce(discount_total, 0)),
+            abs(coalesce(tax_total, 0)),
+            abs(coalesce(shipping_total, 0)),
+            abs(coalesce(other_total, 0))
+        ) * greatest(1, abs(untaxed_share)) * exchange_rate < 1e12
 
 ),
 
@@ -89,8 +96,7 @@ converted as (
         ) }} as {{ name }},
         {% endfor -%}
         {{ to_cents('coalesce(tax_total, 0) * exchange_rate') }} as tax_amount
-    from rated
-    where exchange_rate is not null
+    from convertible
 
 ),
 
@@ -120,8 +126,11 @@ final as (
         cancelled_at is not null or status = 'cancelled' as is_cancelled,
         coalesce(
             cancelled_at,
-            -- not one that stands for ever
-            case when updated_at < timestamp '2200-01-01' then updated_at end,
+            -- neither one that stands for ever nor one before there was an order
+            case
+                when updated_at >= ordered_at and updated_at < timestamp '2200-01-01'
+                    then updated_at
+            end,
             ordered_at
         ) as cancellation_at,
         nullif(trim(split_part(promotion_code, ',', 1)), '') as promotion_code,
@@ -139,10 +148,12 @@ final as (
             else {{ to_cents('net_sales * ' ~ var('fulfilment_cost_rate')) }}
         end as fulfilment_cost,
         payment_fee is null or fulfilment_cost is null as is_fee_assumed,
+        coalesce(item_total, 0) as original_gross,
         coalesce(discount_total, 0) as original_discount,
         currency as original_currency,
         order_total as original_total,
         exchange_rate,
+        coalesce(prices_include_tax, false) as prices_include_tax,
         tax_share,
         tax_amount
     from netted

@@ -37,8 +37,8 @@ line_costs as (
 
     select
         order_id,
-        -- a wide decimal would take long to round
-        cast(sum(quantity) as decimal(18, 6)) as item_count,
+        -- wider than one quantity, so that the largest two add up
+        cast(sum(quantity) as decimal(24, 6)) as item_count,
         cast(sum({{ to_cents('line_cost') }}) as decimal(18, 2)) as sold_cost,
         bool_and(cost_quality <> 'unknown') as is_known,
         bool_or(cost_quality = 'assumed') as is_assumed

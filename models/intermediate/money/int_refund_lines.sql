@@ -25,58 +25,95 @@ orders as (
 
 ),
 
-refunds_of_lines as (
+-- what a refund must pay for to cover it. Goods and sales are rounded apart, in base
+-- currency, and one line of an order holds what rounding left
+order_sizes as (
+
+    select
+        orders.order_id,
+        orders.net_sales,
+        sum(order_items.quantity) as quantity,
+        ({{ var('money_tolerance') }} + 0.005 * count(*))
+        * greatest(1, max(orders.exchange_rate)) + 0.000001 as tolerance
+    from orders
+    inner join order_items on orders.order_id = order_items.order_id
+    group by orders.order_id, orders.net_sales
+
+),
+
+-- a refund without a line is one of every line
+refunded_lines as (
 
     select
         refunds.refund_id,
         refunds.refunded_at,
         refunds.is_restocked,
+        refunds.refunded_item_id is not null as names_line,
+        refunds.quantity as refunded_quantity,
+        refunds.refund_amount,
         refunds.refunded_goods,
+        refunds.comparable_goods,
         order_items.order_item_id,
         order_items.order_id,
         order_items.quantity,
         order_items.line_cost,
+        order_sizes.quantity as order_quantity,
         case
-            when refunds.quantity is not null then refunds.quantity
-            when
-                refunds.refunded_goods
-                >= order_items.net_sales - {{ var('money_tolerance') }}
-                then order_items.quantity
-            else 0
-        end as returned_quantity
+            when refunds.refunded_item_id is null then order_sizes.net_sales
+            else order_items.net_sales
+        end - order_sizes.tolerance as goods_to_cover
     from refunds
-    inner join order_items on refunds.refunded_item_id = order_items.order_item_id
+    inner join order_items
+        on
+            refunds.order_id = order_items.order_id
+            and coalesce(refunds.refunded_item_id, order_items.order_item_id)
+            = order_items.order_item_id
+    inner join order_sizes on refunds.order_id = order_sizes.order_id
+
+),
+
+-- shipping alone returns nothing, not even what was free; a refund that is taken back
+-- covers the other way
+covered as (
+
+    select
+        *,
+        case
+            when
+                comparable_goods >= goods_to_cover
+                and (refunded_goods > 0 or refund_amount = 0)
+                then quantity
+            when -comparable_goods >= goods_to_cover and refunded_goods < 0
+                then -quantity
+            else 0
+        end as covered_quantity
+    from refunded_lines
 
 ),
 
 -- a refund without a line returns goods only where it covers the order as a whole
-refunds_of_orders as (
-
-    select
-        refunds.refund_id,
-        refunds.refunded_at,
-        refunds.is_restocked,
-        cast(0 as decimal(18, 2)) as refunded_goods,
-        order_items.order_item_id,
-        order_items.order_id,
-        order_items.quantity,
-        order_items.line_cost,
-        order_items.quantity as returned_quantity
-    from refunds
-    inner join orders on refunds.order_id = orders.order_id
-    inner join order_items on refunds.order_id = order_items.order_id
-    where
-        refunds.refunded_item_id is null
-        and refunds.quantity is null
-        and refunds.refunded_goods >= orders.net_sales - {{ var('money_tolerance') }}
-
-),
-
 returns as (
 
-    select * from refunds_of_lines
-    union all
-    select * from refunds_of_orders
+    select
+        refund_id,
+        refunded_at,
+        is_restocked,
+        case when names_line then refunded_goods else 0 end as refunded_goods,
+        order_item_id,
+        order_id,
+        quantity,
+        line_cost,
+        case
+            when names_line then coalesce(refunded_quantity, covered_quantity)
+            else covered_quantity
+        end as returned_quantity
+    from covered
+    where
+        names_line
+        or (
+            covered_quantity <> 0
+            and abs(coalesce(refunded_quantity, order_quantity)) >= order_quantity
+        )
 
 ),
 
@@ -89,7 +126,8 @@ restockings as (
 
 ),
 
--- nothing comes back twice: running totals stop at the quantity of the line
+-- nothing comes back twice, and what did not come back is not in stock again: running
+-- totals stop at the quantity of the line, restocked ones at what was returned as well
 running as (
 
     select
@@ -113,9 +151,12 @@ bounded as (
         {{ between_zero_and(
             'returned_to_date - returned_quantity', 'quantity'
         ) }} as returned_before,
-        {{ between_zero_and('restocked_to_date', 'quantity') }} as restocked_after,
         {{ between_zero_and(
-            'restocked_to_date - restocked_quantity', 'quantity'
+            'least(restocked_to_date, returned_to_date)', 'quantity'
+        ) }} as restocked_after,
+        {{ between_zero_and(
+            'least(restocked_to_date - restocked_quantity,'
+            ~ ' returned_to_date - returned_quantity)', 'quantity'
         ) }} as restocked_before
     from running
 
@@ -127,7 +168,7 @@ final as (
         refund_id,
         order_id,
         order_item_id,
-        refunded_goods,
+        cast(refunded_goods as decimal(18, 2)) as refunded_goods,
         returned_after - returned_before as returned_quantity,
         restocked_after - restocked_before as restocked_quantity,
         -- differences of rounded costs, so that those of a line add up to the cent

@@ -40,7 +40,14 @@ orders as (
         ordered_at,
         order_date,
         is_cancelled,
-        discount_amount / nullif(cast(gross_sales as double), 0) as discount_share
+        round(
+            original_discount / nullif(cast(original_gross as double), 0), 9
+        ) as discount_share,
+        -- in the header's own decimals: a quotient of doubles, or of parts that are
+        -- rounded after tax and rate, may lie just below the share
+        original_gross > 0
+        and original_discount
+        >= {{ var('promo_discount_share_min') }} * original_gross as is_discounted
     from {{ ref('int_orders_converted') }}
     where
         {{ touched('order', 'order_id') }}
@@ -111,10 +118,7 @@ final as (
                         order_promotions.promotion_kind not in ({{ non_promo_kinds }}),
                         true
                     )
-            else
-                coalesce(
-                    owned.discount_share >= {{ var('promo_discount_share_min') }}, false
-                )
+            else coalesce(owned.is_discounted, false)
         end as is_promo_order
     from owned
     left join numbered on owned.order_id = numbered.order_id

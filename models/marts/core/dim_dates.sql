@@ -13,18 +13,35 @@ movements as (
 
 ),
 
+-- money is spent before the first order; a day that cannot be true is not worth a row
+-- for each one after it
+ad_spend as (
+
+    select
+        min(spend_date) as first_date,
+        max(spend_date) as last_date
+    from {{ ref('fct_ad_spend') }}
+    where spend_date >= cast('{{ var('earliest_plausible_at') }}' as timestamp)
+
+),
+
 -- a cancellation known only by its bookkeeping may lie after everything that happened
 bounds as (
 
     select
         least(
-            {{ reporting_date('settings.first_happened_at') }}, movements.first_date
+            {{ reporting_date('settings.first_happened_at') }},
+            movements.first_date,
+            ad_spend.first_date
         ) as first_date,
         greatest(
-            {{ reporting_date('settings.last_happened_at') }}, movements.last_date
+            {{ reporting_date('settings.last_happened_at') }},
+            movements.last_date,
+            ad_spend.last_date
         ) as last_date
     from settings
     cross join movements
+    cross join ad_spend
 
 ),
 

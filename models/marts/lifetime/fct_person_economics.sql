@@ -67,9 +67,12 @@ earned as (
 
     select
         person_id,
-        case
-            when bool_and(cost_quality <> 'unknown') then sum(contribution_margin)
-        end as contribution_margin,
+        sum(contribution_margin) as known_margin,
+        {{ cost_known_share(
+            "sum(case when cost_quality <> 'unknown' then net_sales else 0 end)",
+            'sum(net_sales)'
+        ) }} as cost_known_share,
+        bool_and(cost_quality <> 'unknown') as is_cost_known,
         case
             when bool_or(cost_quality = 'unknown') then 'unknown'
             when bool_or(cost_quality = 'assumed') then 'assumed'
@@ -150,8 +153,10 @@ joined as (
     select
         persons.person_id,
         earned.cost_quality,
+        earned.cost_known_share,
         case
-            when earned.person_id is null then 0 else earned.contribution_margin
+            when earned.person_id is null then 0
+            else {{ margin_if_known('earned') }}
         end as contribution_margin,
         cast(
             coalesce(returned.returns, 0) * handling.cost_per_return
@@ -179,6 +184,7 @@ final as (
     select
         person_id,
         cast(contribution_margin as decimal(18, 2)) as contribution_margin,
+        cost_known_share,
         returns_handling,
         cast(cost_to_serve as decimal(18, 2)) as cost_to_serve,
         cast(
