@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HASHED_BYTES: Final = 65536
+# The column of a file's path, by a name that no source uses: one of its own would be read instead.
+FILE: Final = "__cx_file"
+READ_PLAINLY: Final = f"hive_partitioning = false, filename = '{FILE}'"
 INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"})
 WIDE_INTEGERS: Final = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
 FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
@@ -249,16 +252,16 @@ def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
     """Return the table function that reads files which have the same columns and types."""
     paths = _path_list([file.path for file in files])
     if raw_format == "parquet":
-        return f"read_parquet({paths}, hive_partitioning = false, binary_as_string = true)"
+        return f"read_parquet({paths}, {READ_PLAINLY}, binary_as_string = true)"
     columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in files[0].columns)
     if raw_format == "json":
         return (
             f"read_json({paths}, format = 'newline_delimited', columns = {{{columns}}},"
-            " hive_partitioning = false, maximum_object_size = 67108864)"
+            f" {READ_PLAINLY}, maximum_object_size = 67108864)"
         )
     return (
         f"read_csv({paths}, auto_detect = false, header = true, columns = {{{columns}}},"
-        " delim = ',', quote = '\"', escape = '\"', hive_partitioning = false)"
+        f" delim = ',', quote = '\"', escape = '\"', {READ_PLAINLY})"
     )
 
 
@@ -312,7 +315,7 @@ def _select(columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], so
         else:
             expression = f"cast(null as {target})"
         expressions.append(f"{expression} as {_quoted(column.name)}")
-    return f"select {', '.join(expressions)}, filename as _file from {source}"
+    return f"select {', '.join(expressions)}, {FILE} as _file from {source}"
 
 
 def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str:

@@ -139,6 +139,21 @@ def test_drift_counts_unknown_and_missing_columns(con, tmp_path, raw_format):
     assert not any(name.startswith("_") for name, _ in found)
 
 
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+def test_columns_named_like_the_place_of_a_row_do_not_stand_in_for_it(con, tmp_path, raw_format):
+    own = {"filename": "export.csv", "_file": "export.csv"}
+    path = write_table(tmp_path, ORDERS, [order("o", **own)], raw_format)
+    register(con, tmp_path, raw_format)
+    query = "select distinct _file from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [(str(path),)]
+    assert con.execute("select location from raw_lake.files").fetchall() == [(str(path),)]
+    drift = con.execute(
+        "select column_name from raw_lake.schema_drift"
+        " where drift_kind = 'unknown_column' and row_count = 1"
+    )
+    assert sorted(drift.fetchall()) == [("_file",), ("filename",)]
+
+
 def test_a_file_without_a_required_column_is_named(con, tmp_path):
     row = order("o")
     del row["order_total"]
