@@ -154,7 +154,11 @@ def as_text(native: str) -> str:
 
 def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        header = next(csv.reader(handle), [])
+        rows = csv.reader(handle)
+        header = next(rows, [])
+        if not header and any(any(cell.strip() for cell in row) for row in rows):
+            message = "its first line is blank instead of the names of the columns"
+            raise ValueError(message)
     return tuple((name.strip(), "VARCHAR") for name in header)
 
 
