@@ -39,6 +39,8 @@ TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIME
 TIMESTAMP_TZ: Final = "TIMESTAMP WITH TIME ZONE"
 NUMBERS: Final = frozenset({"integer", "decimal", "double"})
 NO_NAN: Final = "case when not isnan({0}) then {0} end"
+# Staging casts a double to a decimal; its text could be rounded to another one.
+DECIMAL_TEXT: Final = "coalesce(cast(try_cast({0} as decimal(18, 6)) as varchar), {1})"
 DECIMAL_WHOLE_DIGITS: Final = 12
 DECIMAL_PLACES: Final = 6
 
@@ -96,7 +98,8 @@ def as_contract_type(native: str, declared: str) -> str | None:
         "string": {"VARCHAR"},
         "json": {"VARCHAR", "JSON"},
         "integer": INTEGERS | {"BIGINT"},
-        "double": FLOATS | INTEGERS,
+        # a FLOAT would show more digits than its text
+        "double": INTEGERS,
         "boolean": {"BOOLEAN"},
         "timestamp": TIMESTAMPS,
         "date": {"DATE"},
@@ -303,6 +306,8 @@ def _expression(native: str, column: Column, target: str) -> str:
         pattern = as_contract_type(native, column.data_type)
         if pattern:
             return pattern
+    if target == "VARCHAR" and native == "DOUBLE" and column.data_type in {"integer", "decimal"}:
+        return DECIMAL_TEXT.format("{0}", as_text(native))
     if target == "VARCHAR":
         return as_text(native)
     return NO_NAN if native == "DOUBLE" else "{}"

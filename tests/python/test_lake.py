@@ -51,7 +51,7 @@ def texts(con: duckdb.DuckDBPyConnection, name: str) -> list[str | None]:
         ("customer_id", [12345.0, float("nan"), 0.5], ["0.5", "12345", None]),
         ("customer_id", [12345, None], ["12345", None]),
         ("customer_id", [Decimal("12345.00"), Decimal("1.50")], ["1.5", "12345"]),
-        ("tax_total", [float("nan"), float("inf"), 1.25], ["1.25", None, "inf"]),
+        ("tax_total", [float("nan"), float("inf"), 1.25], ["1.250000", None, "inf"]),
         ("cancelled_at", [datetime(2024, 3, 1, 12, tzinfo=UTC)], ["2024-03-01 12:00:00"]),
         ("cancelled_at", [date(2024, 3, 1)], ["2024-03-01"]),
         ("prices_include_tax", [True, None], [None, "true"]),
@@ -107,6 +107,57 @@ def test_numbers_keep_the_type_that_all_files_give_them(
     query = "select distinct typeof(tax_total) from raw_storefront.orders"
     assert con.execute(query).fetchall() == [(expected_type,)]
     assert texts(con, "tax_total") == sorted(expected, key=str)
+
+
+TAX = ("storefront/orders", "tax_total", "decimal(18, 6)")
+RESULTS = ("web/events", "search_result_count", "decimal(18, 6)")
+LOAD_TIME = ("web/events", "load_time_ms", "double")
+NUMBERS = [
+    # seven places, the last one a 5, where a double and its text are rounded apart
+    (TAX, "double", 0.0019955),
+    (TAX, "double", -0.0019955),
+    (TAX, "double", 5e-324),
+    (TAX, "double", 999999999999.999),
+    (TAX, "double", 1e16),
+    (TAX, "double", float("nan")),
+    (TAX, "double", float("-inf")),
+    (TAX, "float", 12.3),
+    (RESULTS, "double", 2.0000005),
+    (LOAD_TIME, "float", 12.3),
+    (LOAD_TIME, "float", float("nan")),
+    (LOAD_TIME, "float", float("inf")),
+    (LOAD_TIME, "double", 0.1 + 0.2),
+    (LOAD_TIME, "double", float("nan")),
+    (LOAD_TIME, "decimal(30, 10)", 12.3),
+]
+
+
+@pytest.mark.parametrize(("column", "written_as", "value"), NUMBERS)
+def test_a_number_reads_the_same_alone_and_beside_files_of_other_types(
+    con, tmp_path, column, written_as, value
+):
+    table, name, read_as = column
+    event = {"event_id": "e", "occurred_at": "2024-03-01", "event_name": "x"}
+    row = order("o") if table == "storefront/orders" else event
+    columns = ", ".join(f"'{text}' as {key}" for key, text in row.items())
+    write_table(tmp_path, ORDERS, [order("other")])
+    folder = tmp_path / table
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for beside in ("", "null::bigint", "null::varchar", "null::float"):
+        for path, number in (("number", f"'{value}'::{written_as}"), ("beside", beside)):
+            if number:
+                con.execute(
+                    f"copy (select {columns}, {number} as {name})"
+                    f" to '{folder / path}.parquet' (format parquet)"
+                )
+        register(con, tmp_path)
+        found += con.execute(
+            f"select try_cast({name} as {read_as})::varchar, {name} is null"
+            f" from raw_{table.replace('/', '.')} where _file like '%number.parquet'"
+        ).fetchall()
+    assert len(found) == 4
+    assert len(set(found)) == 1
 
 
 def test_only_the_columns_of_a_query_are_read(con, tmp_path):
