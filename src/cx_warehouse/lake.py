@@ -39,6 +39,8 @@ TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIME
 TIMESTAMP_TZ: Final = "TIMESTAMP WITH TIME ZONE"
 NUMBERS: Final = frozenset({"integer", "decimal", "double"})
 NO_NAN: Final = "case when not isnan({0}) then {0} end"
+# The same in JSON, where Python writes it bare and DuckDB reads it as text.
+NO_NAN_TEXT: Final = "case when {0} <> 'NaN' then {0} end"
 # Staging casts a double to a decimal; its text could be rounded to another one.
 DECIMAL_TEXT: Final = "coalesce(cast(try_cast({0} as decimal(18, 6)) as varchar), {1})"
 DECIMAL_WHOLE_DIGITS: Final = 12
@@ -313,14 +315,18 @@ def _expression(native: str, column: Column, target: str) -> str:
     return NO_NAN if native == "DOUBLE" else "{}"
 
 
-def _select(columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], source: str) -> str:
+def _select(
+    columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], raw_format: str
+) -> str:
     """Return the select of one group of files; columns come with their type in the view."""
+    source = _read_function(raw_format, group)
     types = group[0].column_types
     expressions = []
     for column, target in columns:
         if column.name in types:
             name, found = types[column.name]
-            expression = _expression(found, column, target).format(_quoted(name))
+            pattern = NO_NAN_TEXT if raw_format == "json" else _expression(found, column, target)
+            expression = pattern.format(_quoted(name))
         else:
             expression = f"cast(null as {target})"
         expressions.append(f"{expression} as {_quoted(column.name)}")
@@ -336,9 +342,7 @@ def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str
             for column in table.columns
         )
         return f"select {empty}, cast(null as varchar) as _file where false"
-    return " union all ".join(
-        _select(columns, group, _read_function(raw_format, group)) for group in groups
-    )
+    return " union all ".join(_select(columns, group, raw_format) for group in groups)
 
 
 def _drift_rows(table: Table, files: Sequence[LakeFile], raw_format: str) -> list[str]:

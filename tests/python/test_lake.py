@@ -81,6 +81,16 @@ def test_a_file_is_read_under_its_own_name_whatever_pattern_that_is(con, tmp_pat
     assert texts(con, "customer_id") == ["b", "b*", "b1", "b?", "b[1]"]
 
 
+def test_a_number_that_is_none_is_empty_in_json(con, tmp_path):
+    # as Python writes the missing values of a data frame
+    row = order("o", customer_id=float("nan"), tax_total=float("nan"), country="nan")
+    path = write_table(tmp_path, ORDERS, [row], "json")
+    assert '"customer_id": NaN' in path.read_text()
+    register(con, tmp_path, "json")
+    query = "select customer_id, tax_total, country from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [(None, None, "nan")]
+
+
 def test_columns_keep_their_type_where_all_files_agree(con, tmp_path):
     write_column(tmp_path, "cancelled_at", pa.array([datetime(2024, 3, 1)], pa.timestamp("ns")), 1)  # noqa: DTZ001
     write_column(tmp_path, "cancelled_at", [datetime(2024, 3, 1, tzinfo=UTC)], 2)
