@@ -367,6 +367,38 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
     ]
 
 
+# builds a model without the tests that ask others, too
+ALONE = ("--indirect-selection", "cautious")
+# text: the same in UTC
+TIMES = {
+    "2024-03-01 12:00:00 +0100": "2024-03-01 11:00:00",
+    "2024-03-01 12:00:00.250 -0800": "2024-03-01 20:00:00.25",
+    "2024-03-01T12:00+01:00": "2024-03-01 11:00:00",
+    "2024-03-01T12:00-0330": "2024-03-01 15:30:00",
+    "2024-03-01T12:00Z": "2024-03-01 12:00:00",
+    "2024-03-01T12:00:00z": "2024-03-01 12:00:00",
+    "2024-03-01 12:00:00 Z": "2024-03-01 12:00:00",
+    "2024-03-01 12:00:00 UTC": "2024-03-01 12:00:00",
+    "2024-03-01 12:00": "2024-03-01 12:00:00",
+    "2024-03-01 -1": None,
+    "2024-03-01 12:00:00 +0100 or so": None,
+    "12:00 +0100": None,
+}
+
+
+def test_times_in_text_are_read_with_their_offset_however_it_is_written(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    orders = [order(text, ordered_at=text) for text in TIMES]
+    lake = write_lake(tmp_path, {"storefront/orders": orders})
+    built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
+    found = built.query(
+        "select coalesce(order_id, row_key), ordered_at::varchar"
+        " from staging.stg_storefront__orders"
+    )
+    assert dict(found) == TIMES
+
+
 def test_native_numbers_that_are_no_money_are_set_aside(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:
