@@ -399,6 +399,18 @@ def test_times_in_text_are_read_with_their_offset_however_it_is_written(
     assert dict(found) == TIMES
 
 
+def test_a_flag_written_as_a_float_is_a_flag(tmp_path: Path, build_lake: BuildLake) -> None:
+    flags = {"1.0": True, "0.0": False, " 1 ": True, "false": False, "2.0": None, "0.5": None}
+    orders = [order(f"flag {text}", prices_include_tax=text) for text in flags]
+    lake = write_lake(tmp_path, {"storefront/orders": orders})
+    built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
+    found = built.query(
+        "select coalesce(order_id, row_key), prices_include_tax"
+        " from staging.stg_storefront__orders order by row_bucket"
+    )
+    assert dict(found) == {f"flag {text}".strip(): value for text, value in flags.items()}
+
+
 def test_native_numbers_that_are_no_money_are_set_aside(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:
