@@ -38,7 +38,8 @@ ORDERS = [
         ordered_at="2024-03-03 23:59:59.123456",
         sales_channel="kiosk",
     ),
-    order("o-4", "4", customer_id="12345", ordered_at="2024-03-05 00:00:00", points="7"),
+    order("o-4", "4", customer_id="12345", ordered_at="2024-03-05 00:00:00", points="7")
+    | {"currency": "\tEUR\t"},
     order("o-guest", "12.00", email="Guest@Shop.example", cancelled_at="2024-03-02 00:00:00"),
     order("o-nobody", "8.00", anonymous_id="device-1", points="9"),
     # an exact repeat; a newer version; a bad newer version, which removes no good one
