@@ -101,6 +101,7 @@ WRONG_KINDS = {
     "clv_backtest_days": 90,
     "non_promo_kinds": None,
     "value_tier_top_share": "x",
+    "earliest_plausible_at": None,
 }
 
 
