@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import BuildLake, Warehouse, order, write_lake, write_table
+from conftest import (
+    BuildLake,
+    Warehouse,
+    add_to_seed,
+    copy_project,
+    order,
+    write_lake,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -410,6 +418,32 @@ def test_a_flag_written_as_a_float_is_a_flag(tmp_path: Path, build_lake: BuildLa
         " from staging.stg_storefront__orders order by row_bucket"
     )
     assert dict(found) == {f"flag {text}".strip(): value for text, value in flags.items()}
+
+
+def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = copy_project(tmp_path / "project")
+    add_to_seed(project, "traffic_rules", "page_url,preview_theme_id=", "page_url,^/test$")
+    urls = {
+        "https://s.example/a?preview_theme_id=1&utm_source=x": "bot",
+        "https://s.example/a?utm_source=x": "staged",
+        " /test\n": "bot",
+        "/test/": "staged",
+    }
+    events = [
+        EVENTS[0] | {"event_id": str(number), "page_url": url, "received_at": AT}
+        for number, url in enumerate(urls)
+    ]
+    tables = {"storefront/orders": [order("o")], "web/events": events}
+    lake = write_lake(tmp_path / "lake", tables)
+    built = build_lake(lake, project=project, select="+stg_web__events", flags=ALONE)
+    found = built.query(
+        "select page_url, row_bucket from staging.stg_web__events order by event_id"
+    )
+    assert [bucket for _, bucket in found] == list(urls.values())
+    assert [url for url, _ in found[:2]] == ["https://s.example/a?utm_source=x"] * 2
 
 
 def test_native_numbers_that_are_no_money_are_set_aside(
