@@ -47,6 +47,8 @@ GOOD = {
         "anonymous_id": "a",
         "occurred_at": AT,
         "event_name": "page_view",
+        "items": '[{"engraving": "secret"}]',
+        "properties": '{"note": "secret"}',
     },
     "experiments/experiments": {
         "experiment_id": "x-good",
