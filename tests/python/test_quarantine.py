@@ -159,6 +159,7 @@ BAD = [
         "cast_failed",
     ),
     ("storefront/exchange_rates", {"rate_date": "30.02.2024"}, "cast_failed"),
+    ("storefront/exchange_rates", {"rate_date": "24-03-07"}, "implausible_time"),
     ("web/events", {"event_id": None}, "required_empty"),
     (
         "web/events",
@@ -187,6 +188,7 @@ BAD = [
     ("email/email_events", {"email_event_id": "ee-1", "event_type": ""}, "required_empty"),
     ("marketing/ad_spend", {"spend_date": "2024-03-01", "currency": "JPY"}, "missing_rate"),
     ("marketing/ad_spend", {"spend_date": "2024-02-28", "clicks": "-1"}, "negative"),
+    ("marketing/ad_spend", {"spend_date": "0024-02-28"}, "implausible_time"),
     (
         "marketing/referrals",
         {"referral_id": "f-1", "accepted_at": "2024-02-01 00:00:00"},
