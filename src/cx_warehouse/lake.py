@@ -161,10 +161,15 @@ def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
         rows = csv.reader(handle)
         header = next(rows, [])
-        if not header and any(any(cell.strip() for cell in row) for row in rows):
+        is_blank = not any(name.strip() for name in header)
+        if is_blank and any(any(cell.strip() for cell in row) for row in rows):
             message = "its first line is blank instead of the names of the columns"
             raise ValueError(message)
-    return tuple((name.strip(), "VARCHAR") for name in header)
+    if is_blank:
+        return ()
+    # without a name: the index of a data frame, a comma at the end of the line
+    names = [name.strip() or f"unnamed {place}" for place, name in enumerate(header, 1)]
+    return tuple((name, "VARCHAR") for name in names)
 
 
 def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:

@@ -215,6 +215,21 @@ def test_columns_named_like_the_place_of_a_row_do_not_stand_in_for_it(con, tmp_p
     assert sorted(drift.fetchall()) == [("_file",), ("filename",)]
 
 
+def test_a_csv_column_without_a_name_is_ignored_like_an_unknown_one(con, tmp_path):
+    # the index of a data frame before the names, a comma after them
+    path = write_table(tmp_path, ORDERS, [order("o-1"), order("o-2")], "csv")
+    header, *rows = path.read_text().splitlines()
+    lines = [f",{header},", *(f"{number},{row}," for number, row in enumerate(rows))]
+    path.write_text("\n".join(lines))
+    register(con, tmp_path, "csv")
+    assert texts(con, "order_id") == ["o-1", "o-2"]
+    drift = con.execute(
+        "select column_name, row_count from raw_lake.schema_drift"
+        " where drift_kind = 'unknown_column' order by all"
+    )
+    assert drift.fetchall() == [("unnamed 1", 2), ("unnamed 7", 0)]
+
+
 def test_a_file_without_a_required_column_is_named(con, tmp_path):
     row = order("o")
     del row["order_total"]
