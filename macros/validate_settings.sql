@@ -32,7 +32,7 @@
     {% if var('session_splits_at_midnight') is not boolean %}
         {% do mistakes.append(['session_splits_at_midnight', 'must be true or false']) %}
     {% endif %}
-    {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) %}
+    {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) or name == 'earliest_plausible_at' %}
         {% set text = var(name) | string %}
         {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(Z|[+-][0-9:]+)?)?', text)
             or run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}

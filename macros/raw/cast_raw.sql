@@ -25,7 +25,7 @@
     {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))
     {%- elif column.type == 'double' -%} {{ finite_or_null('try_cast(' ~ name ~ ' as double)') }}
-    {%- elif column.type == 'boolean' -%} try_cast({{ text }} as boolean)
+    {%- elif column.type == 'boolean' -%} try_cast({{ whole_float_as_integer(text) }} as boolean)
     {%- elif column.type == 'date' -%} try_cast({{ name }} as date)
     {%- elif column.type == 'timestamp' -%} {{ utc_timestamp(name) }}
     {%- else -%}

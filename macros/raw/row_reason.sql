@@ -34,6 +34,10 @@
         {%- if meta.not_before -%}
             {%- do rules.end_before_start.append([name ~ ' < ' ~ meta.not_before, name ~ ' is before ' ~ meta.not_before]) -%}
         {%- endif -%}
+        {#- a year of two digits is read as one of the first century -#}
+        {%- if column.type == 'date' -%}
+            {%- do rules.implausible_time.append([is_too_early(name), name ~ ' is too early to be true']) -%}
+        {%- endif -%}
         {%- if meta.happened -%}
             {%- do rules.implausible_time.append([is_implausible(contract, name), name ~ ' is too early or too late to be true']) -%}
         {%- endif -%}
@@ -57,7 +61,12 @@
         {%- do latest.append('received_at') -%}
     {%- endif -%}
     {%- do latest.append(moment(var('latest_plausible_at')) if var('latest_plausible_at') else clock_time()) -%}
-    ({{ column }} < cast('{{ var('earliest_plausible_at') }}' as timestamp)
+    ({{ is_too_early(column) }}
     {%- for limit in latest %} or {{ column }} > {{ limit }} + interval '1' day {%- endfor -%}
     )
+{%- endmacro %}
+
+{#- Whether a time or a date lies before var earliest_plausible_at. -#}
+{% macro is_too_early(column) -%}
+    {{ column }} < cast('{{ var('earliest_plausible_at') }}' as timestamp)
 {%- endmacro %}

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HASHED_BYTES: Final = 65536
+# The column of a file's path, by a name that no source uses: one of its own would be read instead.
+FILE: Final = "__cx_file"
+READ_PLAINLY: Final = f"hive_partitioning = false, filename = '{FILE}'"
 INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"})
 WIDE_INTEGERS: Final = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
 FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
@@ -36,6 +39,10 @@ TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIME
 TIMESTAMP_TZ: Final = "TIMESTAMP WITH TIME ZONE"
 NUMBERS: Final = frozenset({"integer", "decimal", "double"})
 NO_NAN: Final = "case when not isnan({0}) then {0} end"
+# The same in JSON, where Python writes it bare and DuckDB reads it as text.
+NO_NAN_TEXT: Final = "case when {0} <> 'NaN' then {0} end"
+# Staging casts a double to a decimal; its text could be rounded to another one.
+DECIMAL_TEXT: Final = "coalesce(cast(try_cast({0} as decimal(18, 6)) as varchar), {1})"
 DECIMAL_WHOLE_DIGITS: Final = 12
 DECIMAL_PLACES: Final = 6
 
@@ -93,7 +100,8 @@ def as_contract_type(native: str, declared: str) -> str | None:
         "string": {"VARCHAR"},
         "json": {"VARCHAR", "JSON"},
         "integer": INTEGERS | {"BIGINT"},
-        "double": FLOATS | INTEGERS,
+        # a FLOAT would show more digits than its text
+        "double": INTEGERS,
         "boolean": {"BOOLEAN"},
         "timestamp": TIMESTAMPS,
         "date": {"DATE"},
@@ -151,8 +159,17 @@ def as_text(native: str) -> str:
 
 def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        header = next(csv.reader(handle), [])
-    return tuple((name.strip(), "VARCHAR") for name in header)
+        rows = csv.reader(handle)
+        header = next(rows, [])
+        is_blank = not any(name.strip() for name in header)
+        if is_blank and any(any(cell.strip() for cell in row) for row in rows):
+            message = "its first line is blank instead of the names of the columns"
+            raise ValueError(message)
+    if is_blank:
+        return ()
+    # without a name: the index of a data frame, a comma at the end of the line
+    names = [name.strip() or f"unnamed {place}" for place, name in enumerate(header, 1)]
+    return tuple((name, "VARCHAR") for name in names)
 
 
 def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
@@ -249,16 +266,16 @@ def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
     """Return the table function that reads files which have the same columns and types."""
     paths = _path_list([file.path for file in files])
     if raw_format == "parquet":
-        return f"read_parquet({paths}, hive_partitioning = false, binary_as_string = true)"
+        return f"read_parquet({paths}, {READ_PLAINLY}, binary_as_string = true)"
     columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in files[0].columns)
     if raw_format == "json":
         return (
             f"read_json({paths}, format = 'newline_delimited', columns = {{{columns}}},"
-            " hive_partitioning = false, maximum_object_size = 67108864)"
+            f" {READ_PLAINLY}, maximum_object_size = 67108864)"
         )
     return (
         f"read_csv({paths}, auto_detect = false, header = true, columns = {{{columns}}},"
-        " delim = ',', quote = '\"', escape = '\"', hive_partitioning = false)"
+        f" delim = ',', quote = '\"', escape = '\"', {READ_PLAINLY})"
     )
 
 
@@ -296,23 +313,29 @@ def _expression(native: str, column: Column, target: str) -> str:
         pattern = as_contract_type(native, column.data_type)
         if pattern:
             return pattern
+    if target == "VARCHAR" and native == "DOUBLE" and column.data_type in {"integer", "decimal"}:
+        return DECIMAL_TEXT.format("{0}", as_text(native))
     if target == "VARCHAR":
         return as_text(native)
     return NO_NAN if native == "DOUBLE" else "{}"
 
 
-def _select(columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], source: str) -> str:
+def _select(
+    columns: Sequence[tuple[Column, str]], group: Sequence[LakeFile], raw_format: str
+) -> str:
     """Return the select of one group of files; columns come with their type in the view."""
+    source = _read_function(raw_format, group)
     types = group[0].column_types
     expressions = []
     for column, target in columns:
         if column.name in types:
             name, found = types[column.name]
-            expression = _expression(found, column, target).format(_quoted(name))
+            pattern = NO_NAN_TEXT if raw_format == "json" else _expression(found, column, target)
+            expression = pattern.format(_quoted(name))
         else:
             expression = f"cast(null as {target})"
         expressions.append(f"{expression} as {_quoted(column.name)}")
-    return f"select {', '.join(expressions)}, filename as _file from {source}"
+    return f"select {', '.join(expressions)}, {FILE} as _file from {source}"
 
 
 def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str:
@@ -324,9 +347,7 @@ def _table_view(table: Table, files: Sequence[LakeFile], raw_format: str) -> str
             for column in table.columns
         )
         return f"select {empty}, cast(null as varchar) as _file where false"
-    return " union all ".join(
-        _select(columns, group, _read_function(raw_format, group)) for group in groups
-    )
+    return " union all ".join(_select(columns, group, raw_format) for group in groups)
 
 
 def _drift_rows(table: Table, files: Sequence[LakeFile], raw_format: str) -> list[str]:

@@ -16,7 +16,7 @@ fct_orders as (
 raw_orders as (
 
     select
-        coalesce(upper(trim(cast(currency as varchar))), '') as currency,
+        coalesce(upper({{ trimmed('cast(currency as varchar)') }}), '') as currency,
         sum(cast(try_cast(order_total as decimal(18, 6)) as decimal(18, 2)))
             as raw_total
     from {{ source('storefront', 'orders') }}

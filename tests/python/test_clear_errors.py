@@ -101,6 +101,7 @@ WRONG_KINDS = {
     "clv_backtest_days": 90,
     "non_promo_kinds": None,
     "value_tier_top_share": "x",
+    "earliest_plausible_at": None,
 }
 
 
@@ -222,6 +223,11 @@ def csv_column_twice(folder: Path) -> str:
     return f"cannot read {file} as csv: it has an empty or a repeated column name; put it right"
 
 
+def late_header_csv(folder: Path) -> str:
+    file = one_file(folder, "a.csv", f"\n{HEADER}\n{ROW}\n")
+    return f"cannot read {file} as csv: its first line is blank instead of the names of the columns"
+
+
 def ragged_csv(folder: Path) -> str:
     file = one_file(folder, "a.csv", f"{HEADER}\n{ROW}\n{ROW[:-3]}\n")
     return (
@@ -260,6 +266,7 @@ def json_column_twice(folder: Path) -> str:
         torn_parquet,
         empty_parquet,
         csv_column_twice,
+        late_header_csv,
         ragged_csv,
         unclosed_csv,
         broken_json,

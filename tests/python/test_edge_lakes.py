@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import BuildLake, Warehouse, order, write_lake, write_table
+from conftest import (
+    BuildLake,
+    Warehouse,
+    add_to_seed,
+    copy_project,
+    order,
+    write_lake,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +46,8 @@ ORDERS = [
         ordered_at="2024-03-03 23:59:59.123456",
         sales_channel="kiosk",
     ),
-    order("o-4", "4", customer_id="12345", ordered_at="2024-03-05 00:00:00", points="7"),
+    order("o-4", "4", customer_id="12345", ordered_at="2024-03-05 00:00:00", points="7")
+    | {"currency": "\tEUR\t"},
     order("o-guest", "12.00", email="Guest@Shop.example", cancelled_at="2024-03-02 00:00:00"),
     order("o-nobody", "8.00", anonymous_id="device-1", points="9"),
     # an exact repeat; a newer version; a bad newer version, which removes no good one
@@ -296,7 +305,8 @@ def test_drift_lists_unknown_and_missing_columns_and_unknown_values(warehouse: W
         "select table_name, column_name, drift_value, row_count from quality.dq_schema_drift"
         " where drift_kind <> 'missing_column'"
     )
-    odd = {("events", name, value, 2) for name, value in ODD.items()}
+    shown = ODD | {"items": "no JSON", "properties": "no JSON"}
+    odd = {("events", name, value, 2) for name, value in shown.items()}
     assert set(found) == odd | {
         ("orders", "points", None, 2),
         ("orders", "status", "lost", 1),
@@ -365,6 +375,76 @@ def test_one_row_of_orders_is_a_lake(tmp_path: Path, build_lake: BuildLake) -> N
     assert built.query("select distinct channel_group from marts.agg_channel_performance") == [
         ("unattributed",)
     ]
+
+
+# builds a model without the tests that ask others, too
+ALONE = ("--indirect-selection", "cautious")
+# text: the same in UTC
+TIMES = {
+    "2024-03-01 12:00:00 +0100": "2024-03-01 11:00:00",
+    "2024-03-01 12:00:00.250 -0800": "2024-03-01 20:00:00.25",
+    "2024-03-01T12:00+01:00": "2024-03-01 11:00:00",
+    "2024-03-01T12:00-0330": "2024-03-01 15:30:00",
+    "2024-03-01T12:00Z": "2024-03-01 12:00:00",
+    "2024-03-01T12:00:00z": "2024-03-01 12:00:00",
+    "2024-03-01 12:00:00 Z": "2024-03-01 12:00:00",
+    "2024-03-01 12:00:00 UTC": "2024-03-01 12:00:00",
+    "2024-03-01 12:00": "2024-03-01 12:00:00",
+    "2024-03-01 -1": None,
+    "2024-03-01 12:00:00 +0100 or so": None,
+    "12:00 +0100": None,
+}
+
+
+def test_times_in_text_are_read_with_their_offset_however_it_is_written(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    orders = [order(text, ordered_at=text) for text in TIMES]
+    lake = write_lake(tmp_path, {"storefront/orders": orders})
+    built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
+    found = built.query(
+        "select coalesce(order_id, row_key), ordered_at::varchar"
+        " from staging.stg_storefront__orders"
+    )
+    assert dict(found) == TIMES
+
+
+def test_a_flag_written_as_a_float_is_a_flag(tmp_path: Path, build_lake: BuildLake) -> None:
+    flags = {"1.0": True, "0.0": False, " 1 ": True, "false": False, "2.0": None, "0.5": None}
+    orders = [order(f"flag {text}", prices_include_tax=text) for text in flags]
+    lake = write_lake(tmp_path, {"storefront/orders": orders})
+    built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
+    found = built.query(
+        "select coalesce(order_id, row_key), prices_include_tax"
+        " from staging.stg_storefront__orders order by row_bucket"
+    )
+    assert dict(found) == {f"flag {text}".strip(): value for text, value in flags.items()}
+
+
+def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    (tmp_path / "project").mkdir()
+    project = copy_project(tmp_path / "project")
+    add_to_seed(project, "traffic_rules", "page_url,preview_theme_id=", "page_url,^/test$")
+    urls = {
+        "https://s.example/a?preview_theme_id=1&utm_source=x": "bot",
+        "https://s.example/a?utm_source=x": "staged",
+        " /test\n": "bot",
+        "/test/": "staged",
+    }
+    events = [
+        EVENTS[0] | {"event_id": str(number), "page_url": url, "received_at": AT}
+        for number, url in enumerate(urls)
+    ]
+    tables = {"storefront/orders": [order("o")], "web/events": events}
+    lake = write_lake(tmp_path / "lake", tables)
+    built = build_lake(lake, project=project, select="+stg_web__events", flags=ALONE)
+    found = built.query(
+        "select page_url, row_bucket from staging.stg_web__events order by event_id"
+    )
+    assert [bucket for _, bucket in found] == list(urls.values())
+    assert [url for url, _ in found[:2]] == ["https://s.example/a?utm_source=x"] * 2
 
 
 def test_native_numbers_that_are_no_money_are_set_aside(

@@ -51,7 +51,7 @@ def texts(con: duckdb.DuckDBPyConnection, name: str) -> list[str | None]:
         ("customer_id", [12345.0, float("nan"), 0.5], ["0.5", "12345", None]),
         ("customer_id", [12345, None], ["12345", None]),
         ("customer_id", [Decimal("12345.00"), Decimal("1.50")], ["1.5", "12345"]),
-        ("tax_total", [float("nan"), float("inf"), 1.25], ["1.25", None, "inf"]),
+        ("tax_total", [float("nan"), float("inf"), 1.25], ["1.250000", None, "inf"]),
         ("cancelled_at", [datetime(2024, 3, 1, 12, tzinfo=UTC)], ["2024-03-01 12:00:00"]),
         ("cancelled_at", [date(2024, 3, 1)], ["2024-03-01"]),
         ("prices_include_tax", [True, None], [None, "true"]),
@@ -79,6 +79,16 @@ def test_a_file_is_read_under_its_own_name_whatever_pattern_that_is(con, tmp_pat
         con.execute(f"copy row_of_file to '{folder / name}.{raw_format}' (format {raw_format})")
     register(con, tmp_path, raw_format)
     assert texts(con, "customer_id") == ["b", "b*", "b1", "b?", "b[1]"]
+
+
+def test_a_number_that_is_none_is_empty_in_json(con, tmp_path):
+    # as Python writes the missing values of a data frame
+    row = order("o", customer_id=float("nan"), tax_total=float("nan"), country="nan")
+    path = write_table(tmp_path, ORDERS, [row], "json")
+    assert '"customer_id": NaN' in path.read_text()
+    register(con, tmp_path, "json")
+    query = "select customer_id, tax_total, country from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [(None, None, "nan")]
 
 
 def test_columns_keep_their_type_where_all_files_agree(con, tmp_path):
@@ -109,6 +119,57 @@ def test_numbers_keep_the_type_that_all_files_give_them(
     assert texts(con, "tax_total") == sorted(expected, key=str)
 
 
+TAX = ("storefront/orders", "tax_total", "decimal(18, 6)")
+RESULTS = ("web/events", "search_result_count", "decimal(18, 6)")
+LOAD_TIME = ("web/events", "load_time_ms", "double")
+NUMBERS = [
+    # seven places, the last one a 5, where a double and its text are rounded apart
+    (TAX, "double", 0.0019955),
+    (TAX, "double", -0.0019955),
+    (TAX, "double", 5e-324),
+    (TAX, "double", 999999999999.999),
+    (TAX, "double", 1e16),
+    (TAX, "double", float("nan")),
+    (TAX, "double", float("-inf")),
+    (TAX, "float", 12.3),
+    (RESULTS, "double", 2.0000005),
+    (LOAD_TIME, "float", 12.3),
+    (LOAD_TIME, "float", float("nan")),
+    (LOAD_TIME, "float", float("inf")),
+    (LOAD_TIME, "double", 0.1 + 0.2),
+    (LOAD_TIME, "double", float("nan")),
+    (LOAD_TIME, "decimal(30, 10)", 12.3),
+]
+
+
+@pytest.mark.parametrize(("column", "written_as", "value"), NUMBERS)
+def test_a_number_reads_the_same_alone_and_beside_files_of_other_types(
+    con, tmp_path, column, written_as, value
+):
+    table, name, read_as = column
+    event = {"event_id": "e", "occurred_at": "2024-03-01", "event_name": "x"}
+    row = order("o") if table == "storefront/orders" else event
+    columns = ", ".join(f"'{text}' as {key}" for key, text in row.items())
+    write_table(tmp_path, ORDERS, [order("other")])
+    folder = tmp_path / table
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for beside in ("", "null::bigint", "null::varchar", "null::float"):
+        for path, number in (("number", f"'{value}'::{written_as}"), ("beside", beside)):
+            if number:
+                con.execute(
+                    f"copy (select {columns}, {number} as {name})"
+                    f" to '{folder / path}.parquet' (format parquet)"
+                )
+        register(con, tmp_path)
+        found += con.execute(
+            f"select try_cast({name} as {read_as})::varchar, {name} is null"
+            f" from raw_{table.replace('/', '.')} where _file like '%number.parquet'"
+        ).fetchall()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+
+
 def test_only_the_columns_of_a_query_are_read(con, tmp_path):
     write_column(tmp_path, "customer_id", ["c"], 1)
     register(con, tmp_path)
@@ -137,6 +198,36 @@ def test_drift_counts_unknown_and_missing_columns(con, tmp_path, raw_format):
     assert found["email", "missing_column"] == 3
     assert ("country", "missing_column") not in found
     assert not any(name.startswith("_") for name, _ in found)
+
+
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+def test_columns_named_like_the_place_of_a_row_do_not_stand_in_for_it(con, tmp_path, raw_format):
+    own = {"filename": "export.csv", "_file": "export.csv"}
+    path = write_table(tmp_path, ORDERS, [order("o", **own)], raw_format)
+    register(con, tmp_path, raw_format)
+    query = "select distinct _file from raw_storefront.orders"
+    assert con.execute(query).fetchall() == [(str(path),)]
+    assert con.execute("select location from raw_lake.files").fetchall() == [(str(path),)]
+    drift = con.execute(
+        "select column_name from raw_lake.schema_drift"
+        " where drift_kind = 'unknown_column' and row_count = 1"
+    )
+    assert sorted(drift.fetchall()) == [("_file",), ("filename",)]
+
+
+def test_a_csv_column_without_a_name_is_ignored_like_an_unknown_one(con, tmp_path):
+    # the index of a data frame before the names, a comma after them
+    path = write_table(tmp_path, ORDERS, [order("o-1"), order("o-2")], "csv")
+    header, *rows = path.read_text().splitlines()
+    lines = [f",{header},", *(f"{number},{row}," for number, row in enumerate(rows))]
+    path.write_text("\n".join(lines))
+    register(con, tmp_path, "csv")
+    assert texts(con, "order_id") == ["o-1", "o-2"]
+    drift = con.execute(
+        "select column_name, row_count from raw_lake.schema_drift"
+        " where drift_kind = 'unknown_column' order by all"
+    )
+    assert drift.fetchall() == [("unnamed 1", 2), ("unnamed 7", 0)]
 
 
 def test_a_file_without_a_required_column_is_named(con, tmp_path):

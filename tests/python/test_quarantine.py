@@ -47,6 +47,8 @@ GOOD = {
         "anonymous_id": "a",
         "occurred_at": AT,
         "event_name": "page_view",
+        "items": '[{"engraving": "secret"}]',
+        "properties": '{"note": "secret"}',
     },
     "experiments/experiments": {
         "experiment_id": "x-good",
@@ -157,6 +159,7 @@ BAD = [
         "cast_failed",
     ),
     ("storefront/exchange_rates", {"rate_date": "30.02.2024"}, "cast_failed"),
+    ("storefront/exchange_rates", {"rate_date": "24-03-07"}, "implausible_time"),
     ("web/events", {"event_id": None}, "required_empty"),
     (
         "web/events",
@@ -165,6 +168,7 @@ BAD = [
     ),
     ("web/events", {"event_id": "e-2", "search_result_count": "1.5"}, "cast_failed"),
     ("web/events", {"event_id": "e-3", "quantity": "-1"}, "negative"),
+    ("web/events", {"event_id": "e-4", "search_result_count": "-1"}, "negative"),
     ("experiments/experiments", {"experiment_id": "x-1", "planned_split": "{a:"}, "cast_failed"),
     ("experiments/exposures", {"variant": "b", "anonymous_id": None}, "required_empty"),
     ("support/tickets", {"ticket_id": "t-1", "satisfaction_score": "6"}, "out_of_range"),
@@ -184,6 +188,7 @@ BAD = [
     ("email/email_events", {"email_event_id": "ee-1", "event_type": ""}, "required_empty"),
     ("marketing/ad_spend", {"spend_date": "2024-03-01", "currency": "JPY"}, "missing_rate"),
     ("marketing/ad_spend", {"spend_date": "2024-02-28", "clicks": "-1"}, "negative"),
+    ("marketing/ad_spend", {"spend_date": "0024-02-28"}, "implausible_time"),
     (
         "marketing/referrals",
         {"referral_id": "f-1", "accepted_at": "2024-02-01 00:00:00"},

@@ -178,6 +178,23 @@ TYPOS = [
         "slow_page,page_view,load_time = 3,-1,discover,1,false",
         "filter is not made of conditions",
     ),
+    *(
+        ("micro_conversions", f"{name},page_view,{text},1,discover,1,false", mistake)
+        for mistake, texts in {
+            "filter is not made of conditions": {
+                "loud_and": "device_type = mobile AND quantity > 1",
+                "either_or": "device_type = mobile or device_type=tablet",
+                "signs": "device_type = mobile && properties.depth>=2",
+                "late_and": "page_type = blog and device_type = mobile And quantity != 1",
+            },
+            "": {
+                "whole_title": "search_term = this or that",
+                "two_brands": "search_term = Black AND Decker",
+                "own_sign": "page_url = /a?b=1&c=2 and search_term = a || b",
+            },
+        }.items()
+        for name, text in texts.items()
+    ),
     ("micro_conversions", "long_read,page_view,,1,,2,false", "stage is empty"),
     ("micro_conversions", "wide_read,page_view,,1,reading,,false", "stage_number is no whole"),
     (

@@ -40,7 +40,8 @@
     },
 } %}
 
--- words that are in no closed list, and values of lenient columns that do not cast
+-- words that are in no closed list, and values of lenient columns that do not cast; of
+-- what should be JSON not the text, in which anything may stand
 with final as (
 
     {% for source_name, tables in raw_tables.items() -%}
@@ -63,11 +64,12 @@ with final as (
     having drift_value not in ('', {{ words }})
     union all
     {% elif column.meta.lenient -%}
+    {% set text = 'trim(cast(' ~ column.name ~ ' as varchar))' -%}
     select
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
         '{{ column.name }}' as column_name,
-        trim(cast({{ column.name }} as varchar)) as drift_value,
+        {{ "'no JSON'" if column.type == 'json' else text }} as drift_value,
         _file,
         count(*) as row_count
     from {{ relation }}
@@ -75,7 +77,7 @@ with final as (
         {{ column.name }} is not null
         and {{ is_read }}
         and {{ cast_raw(column) }} is null
-        and trim(cast({{ column.name }} as varchar)) <> ''
+        and {{ text }} <> ''
     group by all
     union all
     {% endif -%}

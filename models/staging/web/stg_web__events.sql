@@ -13,7 +13,7 @@
                 when anonymous_id is null then 'no_device'
                 when
                     user_agent in (select user_agent from excluded_user_agent)
-                    or page_url in (select page_url from excluded_page_url)
+                    or page_url__raw in (select page_url__raw from excluded_page_url)
                     or anonymous_id in (select anonymous_id from excluded_anonymous_id)
                     then 'bot'
                 else 'staged'
@@ -42,6 +42,7 @@ typed as {{ not_materialized() }} (
 
     select
         {{ typed_columns(contract) }},
+        page_url as page_url__raw,
         repeated_keys.repeated_key
     from {{ raw_rows(source('web', 'events')) }}
     left join repeated_keys
@@ -49,8 +50,13 @@ typed as {{ not_materialized() }} (
 
 ),
 
--- each value is looked at once, however many events carry it, and read by itself
+-- each value is looked at once, however many events carry it, and read by itself; a URL
+-- as it stood in the file: rules may look for parameters that are stripped
 {% for field in ['user_agent', 'page_url', 'anonymous_id'] -%}
+{% set text = 'cast_' ~ field ~ '.' ~ field -%}
+{% if field == 'page_url' -%}
+{% set text = trimmed('cast_page_url.page_url__raw') -%}
+{% endif -%}
 {{ field }}_values as (
 
     select distinct {{ field }}
@@ -60,21 +66,24 @@ typed as {{ not_materialized() }} (
 
 cast_{{ field }} as (
 
-    select {{ raw_column(contract, field) }} as {{ field }}
+    select
+        {{ raw_column(contract, field) }} as {{ field }},
+        {{ field }} as {{ field }}__raw
     from {{ field }}_values
 
 ),
 
 excluded_{{ field }} as (
 
-    select cast_{{ field }}.{{ field }}
+    select
+        cast_{{ field }}.{{ field }},
+        cast_{{ field }}.{{ field }}__raw
     from cast_{{ field }}
     inner join traffic_rules
         on
             traffic_rules.field = '{{ field }}'
-            and {{ matches_pattern(
-                'cast_' ~ field ~ '.' ~ field, 'traffic_rules.pattern'
-            ) }}
+            and {{ matches_pattern(text, 'traffic_rules.pattern') }}
+    where cast_{{ field }}.{{ field }} is not null
 
 ),
 
