@@ -168,7 +168,6 @@ BAD = [
     ),
     ("web/events", {"event_id": "e-2", "search_result_count": "1.5"}, "cast_failed"),
     ("web/events", {"event_id": "e-3", "quantity": "-1"}, "negative"),
-    ("web/events", {"event_id": "e-4", "search_result_count": "-1"}, "negative"),
     ("experiments/experiments", {"experiment_id": "x-1", "planned_split": "{a:"}, "cast_failed"),
     ("experiments/exposures", {"variant": "b", "anonymous_id": None}, "required_empty"),
     ("support/tickets", {"ticket_id": "t-1", "satisfaction_score": "6"}, "out_of_range"),

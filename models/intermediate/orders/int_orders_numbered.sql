@@ -41,7 +41,7 @@ orders as (
         order_date,
         is_cancelled,
         round(
-            original_discount / nullif(cast(original_gross as double), 0), 9
+            discount_amount / nullif(cast(gross_sales as double), 0), 9
         ) as discount_share,
         -- in the header's own decimals: a quotient of doubles, or of parts that are
         -- rounded after tax and rate, may lie just below the share

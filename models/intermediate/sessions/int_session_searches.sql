@@ -25,7 +25,9 @@ terms as (
     select
         event_id,
         nullif(lower(trim({{ replaced_blanks('search_term') }})), '') as search_term,
-        search_result_count
+        -- fewer than none is a search engine's word for not knowing
+        case when search_result_count >= 0 then search_result_count end
+            as search_result_count
     from {{ ref('stg_web__events') }}
     where
         row_bucket = 'staged'
