@@ -37,17 +37,11 @@ tickets as (
 
 ),
 
-cost_assumptions as (
-
-    select * from {{ ref('cost_assumptions') }}
-
-),
-
 -- what no row of the seed gives a cost handles itself
 handling as (
 
     select coalesce(max(value), 0) as cost_per_return
-    from cost_assumptions
+    from {{ ref('cost_assumptions') }}
     where cost_kind = 'return_handling'
 
 ),
