@@ -25,16 +25,23 @@ orders as (
 
 ),
 
--- what a refund must pay for to cover it. Goods and sales are rounded apart, in base
--- currency, and one line of an order holds what rounding left
+-- what a refund must pay for to cover it. Where tax is taken out or a rate applied,
+-- goods and sales are rounded apart, and one line of an order holds what that left
 order_sizes as (
 
     select
         orders.order_id,
         orders.net_sales,
         sum(order_items.quantity) as quantity,
-        ({{ var('money_tolerance') }} + 0.005 * count(*))
-        * greatest(1, max(orders.exchange_rate)) + 0.000001 as tolerance
+        (
+            {{ var('money_tolerance') }}
+            + count(*) * max(
+                case
+                    when orders.prices_include_tax or orders.exchange_rate <> 1 then 0.005
+                    else 0
+                end
+            )
+        ) * greatest(1, max(orders.exchange_rate)) + 0.000001 as tolerance
     from orders
     inner join order_items on orders.order_id = order_items.order_id
     group by orders.order_id, orders.net_sales
