@@ -37,7 +37,8 @@ order_sizes as (
             {{ var('money_tolerance') }}
             + count(*) * max(
                 case
-                    when orders.prices_include_tax or orders.exchange_rate <> 1 then 0.005
+                    when orders.prices_include_tax or orders.exchange_rate <> 1
+                        then 0.005
                     else 0
                 end
             )
