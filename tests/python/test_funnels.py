@@ -167,10 +167,10 @@ def test_a_funnel_of_one_step_counts_moments_not_events() -> None:
 
 
 def test_the_open_funnel_sees_later_steps_in_any_order() -> None:
-    """A step before the entry is none of it. Of two sessions at one time, the smallest."""
+    """A step before the entry is none of it, nor is another's. Of two sessions, the smallest."""
     history = seen((0, 3), session_id="s0")
     history += seen((1, 1), session_id="s2") + seen((1, 1), (2, 3), session_id="s1")
-    history += seen((97, 1), (98, 2), session_id="s3")
+    history += seen((97, 1), (98, 2), session_id="s3") + seen((99, 3), person_id="q")
     both = {"funnel_name": "f", "person_id": "p"}
     assert entries(history, 24, 24) == [
         both
@@ -182,7 +182,7 @@ def test_the_open_funnel_sees_later_steps_in_any_order() -> None:
 
 
 def test_a_kiosk_is_one_person_with_a_long_history() -> None:
-    """A second between two events; windows of an hour are left by hundreds of entries."""
+    """Three seconds between two events; windows of an hour are left by hundreds of entries."""
     rng = np.random.default_rng(7)
     steps = rng.choice([1, 2, 3, 4], 60_000, p=[0.3, 0.3, 0.3, 0.1]).tolist()
     # for hours nothing but first steps, so that entries run out

@@ -7,7 +7,7 @@
     'ad_spend': raw_contract('marketing', 'ad_spend'),
 } %}
 {% set no_rate = "'missing_rate: no rate of ' || currency"
-    ~ " || ' at which it is money within 7 days up to the '" %}
+    ~ " || ' within 7 days up to the '" %}
 
 with order_fates as (
 
@@ -95,7 +95,7 @@ orders_set_aside as (
 
     select
         staged_orders.*,
-        {{ no_rate }} || 'order' as cause
+        {{ no_rate }} || 'order, or more than money can be' as cause
     from staged_orders
     anti join converted_orders on staged_orders.order_id = converted_orders.order_id
 

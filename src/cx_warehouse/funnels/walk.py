@@ -94,12 +94,6 @@ class History:
         """Return the rows of a step, and one past the end, which stands for none."""
         return np.append(np.flatnonzero(self.step == step), len(self.step))
 
-    def first_of_moment(self) -> Numbers:
-        """Return for each row the first row of the same person and time."""
-        is_first = np.ones(len(self.at), dtype=np.bool_)
-        is_first[1:] = (self.person[1:] != self.person[:-1]) | (self.at[1:] != self.at[:-1])
-        return np.maximum.accumulate(np.where(is_first, np.arange(len(self.at)), 0))
-
     def is_of(self, rows: Numbers, person: Numbers) -> Flags:
         """Tell which rows there are that are of these persons."""
         found = np.append(self.person, NONE)[rows]
@@ -208,8 +202,8 @@ def entries_of(moments: pa.Table, funnel: Funnel) -> pa.Table:
     rows = history.rows_of(1)[:-1]
     if not len(rows):
         return COLUMNS.empty_table()
-    moment = history.first_of_moment()
-    is_first = np.append(True, moment[rows[1:]] != moment[rows[:-1]])
+    person, at = history.person[rows], history.at[rows]
+    is_first = np.append(True, (person[1:] != person[:-1]) | (at[1:] != at[:-1]))
     firsts = rows[is_first]
     taken, closes = chains(history, firsts, funnel.windows)
     places = openings(history.person[firsts], history.at[firsts], closes)
@@ -227,7 +221,8 @@ def entries_of(moments: pa.Table, funnel: Funnel) -> pa.Table:
             continue
         columns[f"step_{step}_at"] = _times(history, taken[:, step - 1])
         later = history.rows_of(step)
-        found = later[np.searchsorted(later[:-1], moment[entries])]
+        # of the same time, it stands behind the first step
+        found = later[np.searchsorted(later[:-1], entries)]
         is_own = history.is_of(found, history.person[entries])
         columns[f"next_{step}_at"] = _times(history, np.where(is_own, found, NONE))
     return pa.table({name: columns[name].cast(COLUMNS.field(name).type) for name in COLUMNS.names})
