@@ -409,6 +409,26 @@ def test_times_in_text_are_read_with_their_offset_however_it_is_written(
     assert dict(found) == TIMES
 
 
+def test_a_row_set_aside_has_one_id_whether_an_equal_one_is_good_or_not(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    names = [f"o-{number}" for number in range(20)]
+    # loaded long before it was ordered, it cannot be true
+    bad = [order(name, _loaded_at="2023-01-01 00:00:00") for name in names]
+    good = [row | {"_loaded_at": "2024-03-02 00:00:00"} for row in bad]
+    found = []
+    for name, rows in (("alone", bad), ("beside", [*good, *bad])):
+        lake = write_lake(tmp_path / name, {"storefront/orders": rows})
+        built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
+        set_aside = (
+            "select row_key, quarantine_id from staging.stg_storefront__orders"
+            " where row_bucket = 'quarantined' order by 1"
+        )
+        found.append(built.query(set_aside))
+    assert found[0] == found[1]
+    assert [key for key, _ in found[0]] == sorted(names)
+
+
 def test_a_flag_written_as_a_float_is_a_flag(tmp_path: Path, build_lake: BuildLake) -> None:
     flags = {"1.0": True, "0.0": False, " 1 ": True, "false": False, "2.0": None, "0.5": None}
     orders = [order(f"flag {text}", prices_include_tax=text) for text in flags]
