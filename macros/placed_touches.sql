@@ -16,9 +16,9 @@ busy_history as (
 ),
 
 busy_places as (
-    select touch_kind, touch_key, 1 + sum(is_order) over (
+    select touch_kind, touch_key, 1 + cast(sum(is_order) over (
         partition by person_id order by occurred_at, is_order rows between unbounded preceding and current row
-    ) as leg_number
+    ) as integer) as leg_number
     from busy_history
 ),
 

@@ -42,7 +42,7 @@ deliveries as (
 ),
 
 -- what has no channel is one of its own
-touches as (
+all_touches as (
 
     select
         touch_kind,
@@ -92,6 +92,14 @@ touches as (
 
 ),
 
+touches as (
+
+    select all_touches.*
+    from all_touches
+    semi join kinds on all_touches.touch_kind = kinds.touch_kind
+
+),
+
 {{ placed_touches('touches', 'orders') }},
 
 -- an order looks back so many days, and never behind the order before it
@@ -105,7 +113,6 @@ looked_back as (
         placed_legs.order_id,
         placed_legs.ordered_at
     from placed_touches
-    semi join kinds on placed_touches.touch_kind = kinds.touch_kind
     left join placed_legs
         on
             placed_touches.person_id = placed_legs.person_id

@@ -97,11 +97,11 @@ numbered as (
         person_id,
         occurred_at,
         event_name,
-        1 + sum(is_order) over (
+        1 + cast(sum(is_order) over (
             partition by person_id
             order by occurred_at, is_order
             rows between unbounded preceding and current row
-        ) as leg_number
+        ) as integer) as leg_number
     from history
 
 ),

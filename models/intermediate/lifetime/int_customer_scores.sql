@@ -1,12 +1,15 @@
-{#- What customers of the same moment are ranked by, more is better. -#}
+{#- What customers of the same moment are compared by, more is better. -#}
 {% set measures = {
-    'recency': '-days_since_last_order',
-    'frequency': 'order_count',
-    'monetary': 'monetary',
-    'value': 'predicted_clv',
+    'recency': '-states.days_since_last_order',
+    'frequency': 'states.order_count',
+    'monetary': 'states.monetary',
 } %}
+{% set measured = measures.keys() | list + ['predicted_clv'] %}
 {% set top = 1 - var('value_tier_top_share') | float %}
 {% set next = top - var('value_tier_next_share') | float %}
+{#- From which share of customers strictly below on a value is one mark better. -#}
+{% set fifths = ['0.2', '0.4', '0.6', '0.8'] %}
+{% set tiers = [next | round(9), top | round(9)] %}
 
 with states as (
 
@@ -45,7 +48,9 @@ valued as (
         states.is_as_of,
         states.days_since_last_order,
         states.order_count,
-        states.monetary,
+        {% for name, expression in measures.items() -%}
+        {{ expression }} as {{ name }},
+        {% endfor -%}
         cast(round(
             coalesce(predicted_then.predicted_clv, predicted.predicted_clv), 2
         ) as decimal(18, 2)) as predicted_clv,
@@ -61,35 +66,68 @@ valued as (
 
 ),
 
-ranked as (
+-- as many rows as there are values, so that what is sorted is narrow
+{% for name in measured %}
+{{ name }}_values as (
 
     select
-        *,
-        {% for name, expression in measures.items() -%}
-        rank() over (partition by state_month order by {{ expression }}) - 1
-            as {{ name }}_below,
-        {% endfor -%}
-        cast(count(*) over (partition by state_month) as double) as customers
+        state_month,
+        {{ name }},
+        count(*) as customers
     from valued
+    group by state_month, {{ name }}
 
 ),
 
+{{ name }}_below as (
+
+    select
+        state_month,
+        {{ name }},
+        sum(customers) over (
+            partition by state_month order by {{ name }}
+        ) - customers as customers_below,
+        cast(sum(customers) over (partition by state_month) as double) as customers
+    from {{ name }}_values
+
+),
+
+{{ name }}_marks as (
+
+    select
+        state_month,
+        {% for share in (tiers if name == 'predicted_clv' else fifths) -%}
+        min(
+            case when customers_below / customers >= {{ share }} then {{ name }} end
+        ) as mark_{{ loop.index }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ name }}_below
+    group by state_month
+
+),
+{% endfor %}
 -- 1 + 5 times the share of customers strictly below
 scored as (
 
     select
-        *,
-        {% for name in ['recency', 'frequency', 'monetary'] -%}
-        cast(1 + floor(5 * {{ name }}_below / customers) as integer)
-            as {{ name }}_score,
+        valued.*,
+        {% for name in measures -%}
+        1
+        {%- for number in range(1, 5) %}
+        + case
+            when valued.{{ name }} >= {{ name }}_marks.mark_{{ number }} then 1 else 0
+        end
+        {%- endfor %} as {{ name }}_score,
         {% endfor -%}
         case
-            when value_below / customers >= {{ top | round(9) }} then 'top'
-            when value_below / customers >= {{ next | round(9) }} then 'next'
+            when valued.predicted_clv >= predicted_clv_marks.mark_2 then 'top'
+            when valued.predicted_clv >= predicted_clv_marks.mark_1 then 'next'
             else 'rest'
         end as value_tier
-    from ranked
-
+    from valued
+    {% for name in measured -%}
+    inner join {{ name }}_marks on valued.state_month = {{ name }}_marks.state_month
+    {% endfor %}
 ),
 
 scores as (

@@ -86,6 +86,7 @@ spans as (
         settings.as_of_date,
         settings.this_month,
         settings.is_this_month_over,
+        coalesce(segments.segment_value, 'unknown') as segment_value,
         {{ dbt.datediff(
             'cumulated.moved_month',
             'coalesce(cumulated.next_moved_month, cast('
@@ -94,6 +95,7 @@ spans as (
         ) }} - 1 as quiet_months
     from cumulated
     cross join settings
+    left join segments on cumulated.person_id = segments.person_id
 
 ),
 
@@ -174,12 +176,13 @@ final as (
         cast(states.orders as integer) as order_count,
         {{ dbt.datediff('states.last_date', 'states.state_date', 'day') }}
             as days_since_last_order,
-        case
-            when states.is_cost_known then cast(states.known_margin as decimal(18, 2))
-            else states.net_sales
-        end as monetary,
+        cast(
+            case
+                when states.is_cost_known then states.known_margin else states.net_sales
+            end as decimal(18, 2)
+        ) as monetary,
         '{{ var('clv_group_by') }}' as segment_name,
-        coalesce(segments.segment_value, 'unknown') as segment_value,
+        states.segment_value,
         {% for name in ['net_sales', 'net_revenue', 'known_margin', 'known_sales'] -%}
         case
             when states.has_moved then cast(states.month_{{ name }} as decimal(18, 2))
@@ -192,7 +195,6 @@ final as (
         not states.has_moved or states.is_month_cost_known as is_month_cost_known
     from states
     inner join basis on states.state_month = basis.state_month
-    left join segments on states.person_id = segments.person_id
 
 )
 

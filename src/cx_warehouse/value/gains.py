@@ -11,6 +11,8 @@ from cx_warehouse.clv.score import Customers, value_of
 from cx_warehouse.clv.warehouse import estimates_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -43,14 +45,17 @@ def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
         that adds to no history; NaN where values are in net sales, since costs are unknown.
     """
     gains = np.zeros(orders.num_rows)
+    age_days = _floats(orders["age_days"])
+    histories = [
+        {name: _floats(orders[f"{when}_{name}"]) for name in HISTORY} for when in ("after", "before")
+    ]
     for fit in fits.to_pylist():
         is_fit = pc.equal(orders["model_run_id"], fit["model_run_id"]).combine_chunks()
         rows = np.flatnonzero(pc.fill_null(is_fit, fill_value=False).to_numpy(zero_copy_only=False))
-        some = orders.take(rows)
         if fit["value_basis"] == "margin":
             estimates = estimates_of(fit)
             after, before = (
-                _values(some, when, estimates, options) for when in ("after", "before")
+                _values(age_days, history, rows, estimates, options) for history in histories
             )
             gains[rows] = after - before
         else:
@@ -58,15 +63,19 @@ def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
     return gains
 
 
-def _values(orders: pa.Table, when: str, estimates: Estimates, options: Options) -> Floats:
-    """Return the expected value before or after orders, 0 where there is no history."""
-    values = np.zeros(orders.num_rows)
-    is_known = pc.is_valid(orders[f"{when}_frequency"]).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(is_known)
-    some = orders.take(rows)
-    columns = {name: _floats(some[f"{when}_{name}"]) for name in HISTORY}
-    history = Customers(age_days=_floats(some["age_days"]), **columns)
-    values[rows] = value_of(history, estimates, options)
+def _values(
+    age_days: Floats,
+    history: Mapping[str, Floats],
+    rows: NDArray[np.int64],
+    estimates: Estimates,
+    options: Options,
+) -> Floats:
+    """Return the expected value before or after some orders, 0 where there is no history."""
+    values = np.zeros(len(rows))
+    known = np.flatnonzero(~np.isnan(history["frequency"][rows]))
+    taken = rows[known]
+    columns = {name: column[taken] for name, column in history.items()}
+    values[known] = value_of(Customers(age_days=age_days[taken], **columns), estimates, options)
     return values
 
 

@@ -281,9 +281,7 @@ def _last_key(batch: pa.RecordBatch) -> int:
 
 def _steps(sessions: Numbers, steps: pa.Table, kinds: Kinds) -> Steps:
     """Return steps by row of their session, whose keys are given, and in time."""
-    by_key = np.argsort(sessions)
-    places = np.searchsorted(sessions, numbers_of(steps["session_key"]), sorter=by_key)
-    session = by_key[places]
+    session = numbers_of(pc.index_in(steps["session_key"], pa.array(sessions)))
     rows = np.argsort(session, kind="stable")
     kind_of = np.argsort(np.array(kinds.names, dtype=object))
     step = kind_of[numbers_of(steps["step_number"])]
