@@ -144,6 +144,21 @@ def test_small_groups_are_scored_by_the_fit_of_all_customers():
     assert (numbers(scores)[:, :1500] == numbers(alone)).all()
 
 
+def test_a_group_of_unknown_costs_is_not_worth_nothing():
+    customers = shop(3000)
+    is_unknown = np.arange(3000) < 1500
+    hidden = {
+        name: np.where(is_unknown, 0, getattr(customers, name))
+        for name in ("margin", "net_sales", "orders")
+    }
+    group = np.where(is_unknown, "market", "own")
+    grouped = dataclasses.replace(customers, group=group, **hidden)
+    scores = score(grouped, Options(group_min_customers=100))
+    assert [(fit.group, fit.customer_count) for fit in scores.fits] == [("own", 1500), (None, 3000)]
+    assert (scores.fit == np.where(is_unknown, 1, 0)).all()
+    assert (scores.predicted_clv[is_unknown] > 0).all()
+
+
 def test_order_of_customers_changes_nothing():
     customers = dataclasses.replace(shop(3000), group=np.arange(3000) % 3)
     options = Options(group_min_customers=500)

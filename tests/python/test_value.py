@@ -16,7 +16,7 @@ from cx_warehouse.value.chain import expected_rewards, gains_by_step
 from cx_warehouse.value.journeys import END, NO_STEP, Happenings, Kinds, Moves, in_time, moves_of
 from cx_warehouse.value.lift import NEVER, Comparison, Part, Sessions, Steps
 from cx_warehouse.value.shop import STEPS, Following
-from cx_warehouse.value.states import Chain, Journeys, tallies_of
+from cx_warehouse.value.states import Chain, Journeys, distinct, tallies_of
 from value_oracle import SILENCE, directly, walked
 
 HOUR = 3_600_000_000
@@ -488,3 +488,10 @@ def test_intervals_of_a_step_cover_its_value():
         hits += found.low[cart, 0] <= truth <= found.high[cart, 0]
     # 95 % of 200 is 190, give or take 3
     assert 181 <= hits <= 199
+
+
+def test_distinct_numbers_may_be_far_apart():
+    numbers = np.array([2**45, 3, 7, 2**45, 3])
+    found, places = distinct(numbers)
+    assert found.tolist() == [3, 7, 2**45]
+    assert (found[places] == numbers).all()

@@ -41,21 +41,26 @@ acquired as (
 
 ),
 
+-- what was spent before and after all spend that is told, nobody knows
 known as (
 
-    select count(*) > 0 as is_spend_known
+    select
+        {{ month_of('min(spend_date)') }} as first_month,
+        {{ month_of('max(spend_date)') }} as last_month
     from ad_spend
 
 ),
 
--- a channel that nothing was spent on costs nothing, unless no spend is known at all
+-- a channel that nothing was spent on costs nothing in the months between
 prices as (
 
     select
         acquired.cohort_month,
         acquired.acquisition_channel,
         case
-            when known.is_spend_known
+            when
+                acquired.cohort_month >= known.first_month
+                and acquired.cohort_month <= known.last_month
                 then coalesce(cast(spent.spend as double), 0) / acquired.persons
         end as acquisition_cost
     from acquired

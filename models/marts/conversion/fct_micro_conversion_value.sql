@@ -11,7 +11,9 @@ known as (
 
     select
         *,
-        coalesce(cost_known_share >= {{ var('cost_known_share_min') }}, true)
+        coalesce(
+            round(cost_known_share, 9) >= {{ var('cost_known_share_min') }}, true
+        )
         and (is_cost_known or {{ var('cost_known_share_min') }} < 1) as is_margin_known
     from valued
 

@@ -46,6 +46,7 @@ sums as (
 
 ),
 
+-- where part of the costs is unknown, as large a part of what was predicted is compared
 valued as (
 
     select
@@ -53,7 +54,11 @@ valued as (
         case
             when sums.value_basis = 'net_sales' then sums.net_sales
             else {{ margin_if_known('sums') }}
-        end as actual_value
+        end as actual_value,
+        case
+            when sums.value_basis = 'net_sales' then 1
+            else coalesce(sums.cost_known_share, 1)
+        end as compared_share
     from sums
 
 ),
@@ -74,8 +79,8 @@ final as (
         - 1 as naive_error_rate,
         cast(round(predicted_value, 2) as decimal(18, 2)) as predicted_value,
         cast(actual_value as decimal(18, 2)) as actual_value,
-        cast(predicted_value as double) / nullif(cast(actual_value as double), 0)
-        - 1 as value_error_rate,
+        cast(predicted_value as double) * compared_share
+        / nullif(cast(actual_value as double), 0) - 1 as value_error_rate,
         value_basis,
         cost_known_share,
         is_identified

@@ -23,10 +23,11 @@ orders as (
 
 ),
 
-refunds as (
+-- taken-back refunds bring nothing back
+returned_lines as (
 
-    select * from {{ ref('int_refunds_converted') }}
-    where refunded_item_id is not null
+    select * from {{ ref('int_refund_lines') }}
+    where returned_quantity > 0
 
 ),
 
@@ -51,8 +52,8 @@ returned as (
     select
         orders.person_id,
         count(*) as returns
-    from refunds
-    inner join orders on refunds.order_id = orders.order_id
+    from returned_lines
+    inner join orders on returned_lines.order_id = orders.order_id
     group by orders.person_id
 
 ),
@@ -126,7 +127,9 @@ paid_back as (
         ) }}) as payback_days
     from customers
     inner join cumulated on customers.person_id = cumulated.person_id
-    where cumulated.is_known and cumulated.margin >= customers.acquisition_cost
+    where
+        cumulated.is_known
+        and cumulated.margin >= round(customers.acquisition_cost, 2)
     group by customers.person_id
 
 ),

@@ -73,7 +73,7 @@ class Options:
     monthly_discount_rate
         More than -1.
     group_min_customers
-        A group with fewer customers is scored by the fit of all.
+        A group with fewer customers is scored by the fit of all. So is one of mostly unknown costs.
     shrinkage_orders
         More than 0: orders of the segment's mean that are added to a person's own.
     days_per_month
@@ -245,9 +245,9 @@ class _Fitted:
 def score(customers: Customers, options: Options | None = None) -> Scores:
     """Fit counts and spend per group, and predict each customer's value.
 
-    A group of fewer than `group_min_customers` is scored by the fit of all customers, which is
-    made however few there are. Where a fit is not identified its customers are predicted all the
-    same and flagged: without dropout (NBD) where the likelihood shows none, by means drawn towards
+    A group of fewer than `group_min_customers`, or whose margins are known of fewer orders than
+    half of its days with orders, is scored by the fit of all customers, which is made however few
+    there are. Where a fit is not identified its customers are predicted all the same and flagged: without dropout (NBD) where the likelihood shows none, by means drawn towards
     the segment's where spend has no mean or no shape of its own. With nobody there is no fit.
 
     Parameters
@@ -272,7 +272,7 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
     columns = _checked(customers)
     count = len(columns.frequency)
     scores = _empty_scores(count)
-    for label, fitted_rows, scored_rows in _groups(customers.group, count, options):
+    for label, fitted_rows, scored_rows in _groups(customers.group, columns, options):
         fitted = _fit(columns.of(fitted_rows), options)
         scores.fit[scored_rows] = len(scores.fits)
         scores.is_identified[scored_rows] = fitted.is_identified
@@ -343,9 +343,10 @@ def _checked(customers: Customers) -> _Columns:
 
 
 def _groups(
-    group: ArrayLike | None, count: int, options: Options
+    group: ArrayLike | None, columns: _Columns, options: Options
 ) -> Iterator[tuple[object, Rows, Rows]]:
     """Yield the label, the rows to fit and the rows to score of each fit."""
+    count = len(columns.frequency)
     everybody = slice(0, count)
     if group is None:
         if count:
@@ -356,7 +357,11 @@ def _groups(
         message = f"group has shape {places.shape}, the other columns ({count},)"
         raise ValueError(message)
     sizes = np.bincount(places, minlength=len(labels))
-    is_large = sizes >= options.group_min_customers
+    known, days = (
+        np.bincount(places, column, len(labels))
+        for column in (columns.orders, columns.frequency + 1)
+    )
+    is_large = (sizes >= options.group_min_customers) & (2 * known >= days)
     for place in np.flatnonzero(is_large):
         rows = np.flatnonzero(places == place)
         yield labels[place].item(), rows, rows

@@ -47,7 +47,8 @@ def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
     gains = np.zeros(orders.num_rows)
     age_days = _floats(orders["age_days"])
     histories = [
-        {name: _floats(orders[f"{when}_{name}"]) for name in HISTORY} for when in ("after", "before")
+        {name: _floats(orders[f"{when}_{name}"]) for name in HISTORY}
+        for when in ("after", "before")
     ]
     for fit in fits.to_pylist():
         is_fit = pc.equal(orders["model_run_id"], fit["model_run_id"]).combine_chunks()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Amounts are summed in whole cents, so that no order of rows shows in a sum.
 CENTS: Final = 100
+# Distinct numbers are found in a table of up to so many entries, and so many more for each number.
+ROOM: Final = 2**20
+SPREAD: Final = 8
 
 
 class StepValues(NamedTuple):
@@ -195,8 +198,13 @@ class Chain:
 
 
 def distinct(numbers: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the sorted distinct numbers, of 0 or more and not large, and each one's place."""
-    is_seen = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=np.bool_)
+    """Return the sorted distinct numbers, of 0 or more, and each one's place."""
+    largest = int(numbers.max(initial=-1))
+    # a table of them all is quicker where they are not far apart
+    if largest > ROOM + SPREAD * len(numbers):
+        found, places = np.unique(numbers, return_inverse=True)
+        return found, places
+    is_seen = np.zeros(largest + 1, dtype=np.bool_)
     is_seen[numbers] = True
     return np.flatnonzero(is_seen), (np.cumsum(is_seen) - 1)[numbers]
 
