@@ -18,7 +18,8 @@ MONEY = (
     " net_revenue decimal(18,2)"
 )
 BUILD = f"""
-create schema staging; create schema marts; create schema quality;
+create schema staging; create schema marts; create schema quality; create schema ops;
+create table ops.runs as select 1 as run_number, timestamp '2024-01-01' as finished_at;
 create table staging.stg_orders as select 'secret@example.com' as email;
 create table marts.dim_persons (
     person_id varchar, person_kind varchar, order_count bigint,

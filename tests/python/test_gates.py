@@ -99,6 +99,13 @@ BROKEN = {
         ),
         r"dq_row_counts: rule is_balanced \(is_balanced\) is broken 1 time.* web \| events",
     ),
+    "as_of before the first order": (
+        (
+            "update quality.dq_row_counts set after_as_of_rows = 96, staged_rows = 0"
+            " where table_name = 'orders'"
+        ),
+        r"storefront\.orders: no order is left, 96 are after as_of; look at var as_of",
+    ),
     "quarantine": (
         (
             "update quality.dq_row_counts set quarantined_rows = 6, staged_rows = 93"
@@ -585,6 +592,20 @@ def test_an_incomplete_build_is_one_clear_line(settings):
         check_marts(settings, {})
     settings.build_path.unlink()
     with pytest.raises(CxError, match="run `cx build` or `dbt build` first"):
+        check_marts(settings, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "insert into ops.runs values (2, null)",
+        "update ops.runs set finished_at = null",
+        "drop table ops.runs",
+    ],
+)
+def test_what_an_unfinished_run_left_is_not_checked(settings, change):
+    write_build(settings.build_path, change=change)
+    with pytest.raises(CxError, match=r"last run .* failed, or left models out .* run `cx build`"):
         check_marts(settings, {})
 
 

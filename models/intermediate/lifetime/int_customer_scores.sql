@@ -95,12 +95,12 @@ valued as (
 {{ name }}_marks as (
 
     select
-        state_month,
         {% for share in (tiers if name == 'predicted_clv' else fifths) -%}
         min(
             case when customers_below / customers >= {{ share }} then {{ name }} end
-        ) as mark_{{ loop.index }}{{ ',' if not loop.last }}
-        {% endfor %}
+        ) as mark_{{ loop.index }},
+        {% endfor -%}
+        state_month
     from {{ name }}_below
     group by state_month
 

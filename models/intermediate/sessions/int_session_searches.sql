@@ -36,7 +36,6 @@ terms as (
 
 ),
 
--- in other sessions, nobody asks what was seen after a search
 sessions_with_search as (
 
     select session_id
@@ -46,20 +45,29 @@ sessions_with_search as (
 
 ),
 
+-- elsewhere nobody asks what was seen after a search
+followed as (
+
+    select events.*
+    from events
+    semi join sessions_with_search
+        on events.session_id = sessions_with_search.session_id
+
+),
+
 counted as (
 
     select
-        events.*,
+        *,
         sum(case when event_name = 'product_view' then 1 else 0 end) over (
-            partition by events.session_id
-            order by events.device_event_number
+            partition by session_id
+            order by device_event_number
             rows between unbounded preceding and current row
         ) as views_before,
         sum(case when event_name = 'product_view' then 1 else 0 end) over (
             partition by session_id
         ) as views_in_session
-    from events
-    semi join sessions_with_search on events.session_id = sessions_with_search.session_id
+    from followed
 
 ),
 

@@ -247,8 +247,9 @@ def score(customers: Customers, options: Options | None = None) -> Scores:
 
     A group of fewer than `group_min_customers`, or whose margins are known of fewer orders than
     half of its days with orders, is scored by the fit of all customers, which is made however few
-    there are. Where a fit is not identified its customers are predicted all the same and flagged: without dropout (NBD) where the likelihood shows none, by means drawn towards
-    the segment's where spend has no mean or no shape of its own. With nobody there is no fit.
+    there are. Where a fit is not identified its customers are predicted all the same and flagged:
+    without dropout (NBD) where the likelihood shows none, by means drawn towards the segment's
+    where spend has no mean or no shape of its own. With nobody there is no fit.
 
     Parameters
     ----------

@@ -187,7 +187,8 @@ def check_marts(settings: Settings, variables: Mapping[str, Any]) -> GateResult:
     GateError
         If the marts cannot be true, or too much is quarantined.
     CxError
-        If the build file is absent, in use, or holds no complete build.
+        If the build file is absent, in use, or holds no complete build, or if its last run did not
+        finish.
     """
     share_max = quarantine_share_max(variables)
     fingerprint = file_fingerprint(settings.build_path)
@@ -198,6 +199,7 @@ def check_marts(settings: Settings, variables: Mapping[str, Any]) -> GateResult:
 
         catalog = read_catalog(connection)
         _check_complete(settings, catalog)
+        _check_finished(settings, connection)
         run_id = build_id(connection)
         tables = connection.execute(
             "select source_name, table_name from quality.dq_row_counts order by all"
@@ -315,6 +317,22 @@ def _check_complete(settings: Settings, catalog: Catalog) -> None:
     absent = [name for name in NEEDED_TABLES if name not in catalog]
     if absent:
         message = f"{settings.build_path} lacks {', '.join(absent)}; run `cx build` or `dbt build`"
+        raise CxError(message)
+
+
+def _check_finished(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse marts of which the last run has rebuilt some and left others as they were."""
+    found = connection.execute(
+        "select count(*) > 0 from duckdb_tables() where schema_name = 'ops' and table_name = 'runs'"
+    ).fetchone()
+    is_finished = found == (True,) and connection.execute(
+        "select arg_max(finished_at is not null, run_number) from ops.runs"
+    ).fetchone() == (True,)
+    if not is_finished:
+        message = (
+            f"the last run into {settings.build_path} failed, or left models out that others read;"
+            " run `cx build` or `dbt build`"
+        )
         raise CxError(message)
 
 

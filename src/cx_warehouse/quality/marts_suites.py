@@ -536,6 +536,16 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             ("raw_rows", *BUCKETS),
             f"raw_rows is distinct from {' + '.join(BUCKETS)}",
         ),
+        RowRule(
+            "some_order_is_not_after_as_of",
+            ("source_name", "table_name", "staged_rows", "after_as_of_rows"),
+            "source_name = 'storefront' and table_name = 'orders' and staged_rows = 0"
+            " and after_as_of_rows > 0",
+            counted="after_as_of_rows",
+            says=(
+                "storefront.orders: no order is left, {count} are after as_of; look at var as_of"
+            ),
+        ),
     ),
 }
 
