@@ -5,7 +5,7 @@ rounded as (
 
     select {{ credited }}.*
         {%- for model in models %}{% for part in parts %},
-        cast(round({{ model }}_credit * order_{{ part }}, 2) as decimal(18, 2)) as {{ model }}_rounded_{{ part }}
+        {{ to_cents(model ~ '_credit * order_' ~ part) }} as {{ model }}_rounded_{{ part }}
         {%- endfor %}{% endfor %}
     from {{ credited }}
 

@@ -83,9 +83,7 @@ spans as (
 
     select
         cumulated.*,
-        settings.as_of_date,
-        settings.this_month,
-        settings.is_this_month_over,
+        settings.*,
         coalesce(segments.segment_value, 'unknown') as segment_value,
         {{ dbt.datediff(
             'cumulated.moved_month',

@@ -20,8 +20,10 @@ referred as (
         case
             when
                 own_hosts.own_host is not null
-                or landed.referrer_host like '%.' || landed.page_host
-                or landed.page_host like '%.' || landed.referrer_host
+                or right(landed.referrer_host, length(landed.page_host) + 1)
+                = '.' || landed.page_host
+                or right(landed.page_host, length(landed.referrer_host) + 1)
+                = '.' || landed.referrer_host
                 then null
             else landed.referrer_host
         end as outside_host

@@ -23,7 +23,6 @@ orders as (
 
 ),
 
--- taken-back refunds bring nothing back
 returned_lines as (
 
     select * from {{ ref('int_refund_lines') }}
@@ -94,6 +93,7 @@ customers as (
         acquisition_costs.person_id,
         acquisition_costs.first_date,
         acquisition_costs.acquisition_cost,
+        round(acquisition_costs.acquisition_cost, 2) as cost_to_cover,
         first_values.first_order_value,
         first_values.value_basis
     from acquisition_costs
@@ -127,9 +127,7 @@ paid_back as (
         ) }}) as payback_days
     from customers
     inner join cumulated on customers.person_id = cumulated.person_id
-    where
-        cumulated.is_known
-        and cumulated.margin >= round(customers.acquisition_cost, 2)
+    where cumulated.is_known and cumulated.margin >= customers.cost_to_cover
     group by customers.person_id
 
 ),
