@@ -177,6 +177,14 @@ def test_rules_that_differ_stop_the_run_and_are_named(
     assert "CX_PII_KEY is another than the one" in stopped.output
     assert "another secret" not in json.dumps(stopped.query("from ops.runs"), default=str)
 
+    # nor is a lost key taken for a new one because something else rebuilds everything
+    os.utime(next((lake / "web" / "events").iterdir()), (1, 1))
+    stopped = rebuild(lake, project=project)
+    assert not stopped.succeeded
+    assert "CX_PII_KEY is another than the one" in stopped.output
+    asked = rebuild(lake, "run", "--full-refresh", project=project)
+    assert last_run(asked) == (True, "it was asked for", True)
+
 
 def test_one_late_event_rewrites_less_than_a_hundredth_of_the_sessions(
     simulated: SimulatedShop, rebuild: Callable[..., Warehouse], tmp_path: Path
