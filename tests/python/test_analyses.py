@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+import pandas as pd
 import pytest
 
 from conftest import DEMO, ONLINE_RETAIL, PROJECT, Dbt, Warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import pandas as pd
 
 ANALYSES = sorted(path.stem for path in (PROJECT / "analyses").glob("*.sql"))
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """A warehouse and the result of every analysis on it."""
+    """A warehouse, every analysis and its result, and a copy of the build file."""
 
     warehouse: Warehouse
+    queries: dict[str, str]
     results: dict[str, pd.DataFrame]
+    copy: Path
+
+    @contextmanager
+    def changed(self, *changes: str) -> Iterator[Callable[[str], pd.DataFrame]]:
+        """Change rows of the copy for as long as it lasts; yields what queries them."""
+        with duckdb.connect(str(self.copy)) as con:
+            con.begin()
+            for change in changes:
+                con.execute(change)
+            yield lambda sql: con.execute(sql).df()
+            con.rollback()
 
 
-def analyse(dbt: Dbt, warehouse: Warehouse, lake: Path, target: Path) -> Analysed:
+def analyse(
+    dbt: Dbt, warehouse: Warehouse, lake: Path, target: Path, zone: str = "UTC"
+) -> Analysed:
     """Compile every analysis against a built lake and run it there."""
     # dbt opens the file to write, which others are reading
     folder = shutil.copytree(warehouse.path.parent, target / "warehouse", symlinks=True)
@@ -36,16 +53,25 @@ def analyse(dbt: Dbt, warehouse: Warehouse, lake: Path, target: Path) -> Analyse
         "CX_WAREHOUSE_DIR": str(folder),
     }
     arguments = ["--select", "path:analyses"]
-    succeeded, output = dbt.run("compile", arguments, cache=target, settings=settings)
+    variables = json.dumps({"reporting_timezone": zone})
+    succeeded, output = dbt.run(
+        "compile", arguments, cache=target, settings=settings, variables=variables
+    )
     assert succeeded, output
     compiled = target / "compiled" / "cx_warehouse" / "analyses"
-    results = {name: warehouse.frame((compiled / f"{name}.sql").read_text()) for name in ANALYSES}
-    return Analysed(warehouse, results)
+    queries = {name: (compiled / f"{name}.sql").read_text() for name in ANALYSES}
+    results = {name: warehouse.frame(query) for name, query in queries.items()}
+    return Analysed(warehouse, queries, results, folder / "build.duckdb")
 
 
 @pytest.fixture(scope="module")
 def analysed_demo(dbt: Dbt, demo, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     return analyse(dbt, demo, DEMO, tmp_path_factory.mktemp("target"))
+
+
+@pytest.fixture(scope="module")
+def analysed_in_new_york(dbt: Dbt, demo, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    return analyse(dbt, demo, DEMO, tmp_path_factory.mktemp("target"), zone="America/New_York")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +102,19 @@ def test_reconciliation_leaves_no_money_over(shop):
         shop, "select sum(net_revenue) from marts.fct_orders where not is_cancelled"
     )
     assert found["net_revenue"].sum() == pytest.approx(float(net_revenue))
+
+
+def test_a_blank_currency_is_none_in_the_files_as_in_the_marts(analysed_demo):
+    with analysed_demo.changed(
+        "create table raw_storefront.blank as select *"
+        " replace (coalesce(nullif(trim(currency), ''), ' ' || chr(9)) as currency)"
+        " from raw_storefront.orders",
+        "drop view raw_storefront.orders",
+        "alter table raw_storefront.blank rename to orders",
+    ) as frame:
+        found = frame(analysed_demo.queries["reconcile_source_to_marts"])
+    assert found["unaccounted_total"].abs().max() == 0
+    assert found[found["currency"].isna()]["raw_total"].sum() > 0
 
 
 def test_retention_starts_with_everybody_and_stays_a_share(shop):
