@@ -162,6 +162,18 @@ def test_losses_of_a_funnel_are_those_of_its_entries(analysed_demo):
         assert greatest["lost_mature"].tolist() == [steps["lost_mature"].max()]
 
 
+def test_a_funnel_that_loses_nothing_has_no_greatest_loss(analysed_demo):
+    with analysed_demo.changed(
+        "update marts.agg_funnel_daily set reached_mature = entered_mature"
+        " where funnel_name = (select min(funnel_name) from marts.agg_funnel_daily)"
+    ) as frame:
+        found = frame(analysed_demo.queries["funnel_losses"])
+    is_whole = found["funnel_name"] == found["funnel_name"].min()
+    assert (found[is_whole]["lost_mature"] == 0).all()
+    assert not found[is_whole]["is_greatest_loss"].any()
+    assert found[~is_whole]["is_greatest_loss"].sum() == 1
+
+
 def month_number(dates: pd.Series) -> pd.Series:
     return dates.dt.year * 12 + dates.dt.month
 
