@@ -219,25 +219,49 @@ def test_channels_retain_and_earn_what_their_customers_orders_say(analysed_demo)
     assert found["orders_per_customer"].to_dict() == pytest.approx((counted / customers).to_dict())
 
 
-def test_searches_that_find_nothing_are_counted_by_their_words(analysed_demo):
-    searches = analysed_demo.warehouse.frame("from marts.fct_searches")
-    orders = analysed_demo.warehouse.frame(
-        "select session_id, order_id, contribution_margin::double as margin from marts.fct_orders"
-        " where not is_cancelled"
-    )
-    first = analysed_demo.warehouse.frame("select session_id, order_id from marts.fct_sessions")
+SEARCHES_REPEATED_AND_ORDERS_CANCELLED = (
+    (
+        "insert into marts.fct_searches select * replace (event_id || '-again' as event_id)"
+        " from marts.fct_searches where hash(event_id) % 3 = 0"
+    ),
+    "update marts.fct_orders set is_cancelled = true where hash(order_id) % 5 = 0",
+    # sessions whose last order is not the one that the session names
+    (
+        "update marts.fct_orders set session_id = later.session_id"
+        " from (select order_id, lead(session_id) over (order by session_id) as session_id"
+        " from marts.fct_orders where session_id is not null) as later"
+        " where fct_orders.order_id = later.order_id and hash(later.order_id) % 7 = 0"
+    ),
+)
+
+
+@pytest.mark.parametrize("changes", [(), SEARCHES_REPEATED_AND_ORDERS_CANCELLED])
+def test_searches_that_find_nothing_are_counted_by_their_words(analysed_demo, changes):
+    with analysed_demo.changed(*changes) as frame:
+        searches = frame("from marts.fct_searches")
+        orders = frame(
+            "select session_id, is_cancelled, contribution_margin::double as margin"
+            " from marts.fct_orders where session_id is not null order by ordered_at, order_id"
+        )
+        found = frame(analysed_demo.queries["searches_without_results"])
+    orders.loc[orders["is_cancelled"], "margin"] = 0
+    last = orders.drop_duplicates("session_id", keep="last").set_index("session_id")["margin"]
     is_nothing = searches["is_zero_result"].astype(bool)
-    rate = searches[~is_nothing]["led_to_order"].mean()
-    after = searches[searches["led_to_order"]].merge(first, on="session_id")["order_id"].unique()
-    margin = orders[orders["order_id"].isin(after)]["margin"].mean()
+    did_order = searches[~is_nothing].groupby("session_id")["led_to_order"].any()
+    rate = did_order.mean()
+    after = searches[searches["led_to_order"]]["session_id"].unique()
+    margin = last[last.index.isin(after)].mean()
     nothing = searches[is_nothing].groupby("search_term")
-    found = analysed_demo.results["searches_without_results"].set_index("search_term")
+    by_session = searches[is_nothing].groupby(["search_term", "session_id"])["led_to_order"].any()
+    sessions = by_session.groupby("search_term")
+    found = found.set_index("search_term")
     assert len(found) > 3
     assert found["searches"].to_dict() == nothing.size().to_dict()
+    assert found["sessions"].to_dict() == sessions.size().to_dict()
     assert found["persons"].to_dict() == nothing["person_id"].nunique().to_dict()
-    assert found["order_rate"].to_dict() == pytest.approx(nothing["led_to_order"].mean().to_dict())
+    assert found["order_rate"].to_dict() == pytest.approx(sessions.mean().to_dict())
     assert found["order_rate_where_found"].unique() == pytest.approx([rate])
-    missed = (nothing.size() * rate - nothing["led_to_order"].sum()) * margin
+    missed = (sessions.size() * rate - sessions.sum()) * margin
     assert found["margin_missed"].to_dict() == pytest.approx(missed.to_dict())
 
 
