@@ -308,28 +308,67 @@ def test_research_is_followed_by_orders_of_the_same_person(analysed_demo):
         assert found["order_rate_without"][name] == pytest.approx(len(rest & followed) / len(rest))
 
 
-def test_channels_cost_and_bring_what_their_customers_do(analysed_demo):
-    people = analysed_demo.warehouse.frame(
-        "select acquisition_channel as channel, acquisition_cost::double as cost,"
-        " value_first_365d::double as worth, net_value::double as net, payback_days"
-        " from marts.fct_person_economics inner join marts.dim_persons using (person_id)"
-        " where order_count > 0"
-    )
-    found = analysed_demo.results["channels_worth_their_cost"].set_index("acquisition_channel")
-    sums = people.groupby("channel").agg(
-        customers=("cost", "size"), cost=("cost", "sum"), worth=("worth", "sum"), net=("net", "sum")
-    )
-    assert found["customers"].to_dict() == sums["customers"].to_dict()
-    ratio = (sums["worth"] / sums["cost"])[sums["cost"] > 0]
+SOME_COSTS_UNKNOWN = (
+    (
+        "update marts.fct_person_economics set cost_quality = 'unknown',"
+        " net_value = case when acquisition_channel = 'email' then net_value end"
+        " from marts.dim_persons where fct_person_economics.person_id = dim_persons.person_id"
+        " and hash(dim_persons.person_id) % 5 = 0"
+        " and (acquisition_channel = 'affiliates' or payback_days is not null)"
+    ),
+)
+
+
+@pytest.mark.parametrize("changes", [(), SOME_COSTS_UNKNOWN])
+def test_channels_cost_and_bring_what_their_customers_do(analysed_demo, changes):
+    with analysed_demo.changed(*changes) as frame:
+        people = frame(
+            "select acquisition_channel as channel, acquisition_cost::double as cost,"
+            " value_first_365d::double as worth, net_value::double as net, payback_days,"
+            " cost_quality"
+            " from marts.fct_person_economics inner join marts.dim_persons using (person_id)"
+            " where order_count > 0"
+        )
+        found = frame(analysed_demo.queries["channels_worth_their_cost"])
+    found = found.set_index("acquisition_channel")
+    assert (found["value_basis"] == "margin").all()
+    channels = people.groupby("channel")
+    # a sum that is known in part is none
+    sums = channels[["cost", "worth", "net"]].sum(min_count=1)
+    sums = sums.where(channels[["cost", "worth", "net"]].count().eq(channels.size(), axis=0))
+    customers = channels.size()
+    assert found["customers"].to_dict() == customers.to_dict()
+    ratio = (sums["worth"] / sums["cost"])[sums["cost"] > 0].dropna()
     assert found["clv_to_cac"].dropna().to_dict() == pytest.approx(ratio.to_dict())
     assert len(ratio) > 2
-    assert found["net_value_per_customer"].to_dict() == pytest.approx(
-        (sums["net"] / sums["customers"]).to_dict()
-    )
+    net = sums["net"] / customers
+    assert net.isna().any() == bool(changes)
+    assert found["net_value_per_customer"].to_dict() == pytest.approx(net.to_dict(), nan_ok=True)
     worse = set(found.index[found["costs_more_than_it_brings"].astype(bool)])
     assert worse == set(sums.index[sums["worth"] < sums["cost"]])
-    paid = people[people["payback_days"].notna()].groupby("channel").size() / sums["customers"]
-    assert found["paid_back_share"].to_dict() == pytest.approx(paid.fillna(0).to_dict())
+    # who paid back while costs were known has done so, whatever came later
+    may_have = people["payback_days"].isna() & (people["cost_quality"] == "unknown")
+    paid = people["payback_days"].notna().groupby(people["channel"]).mean()
+    paid = paid.where(~may_have.groupby(people["channel"]).any())
+    assert set(paid.index[paid.isna()]) == ({"affiliates"} if changes else set())
+    assert found["paid_back_share"].to_dict() == pytest.approx(paid.to_dict(), nan_ok=True)
+
+
+def test_net_sales_are_no_profit_to_set_against_what_a_channel_costs(analysed_demo):
+    change = "update marts.fct_clv_models set value_basis = 'net_sales'"
+    with analysed_demo.changed(change) as frame:
+        found = frame(analysed_demo.queries["channels_worth_their_cost"])
+    assert (found["value_basis"] == "net_sales").all()
+    assert found["value_per_customer"].notna().any()
+    assert found["clv_to_cac"].isna().all()
+    assert found["costs_more_than_it_brings"].isna().all()
+
+
+def test_a_lake_without_spend_does_not_say_who_has_paid_back(analysed_demo):
+    change = "update marts.fct_person_economics set acquisition_cost = null, payback_days = null"
+    with analysed_demo.changed(change) as frame:
+        found = frame(analysed_demo.queries["channels_worth_their_cost"])
+    assert found["paid_back_share"].isna().all()
 
 
 def test_cohorts_over_predicted_are_those_of_the_back_test(analysed_demo):
