@@ -382,31 +382,61 @@ def test_cohorts_over_predicted_are_those_of_the_back_test(analysed_demo):
     assert found["cutoff_date"].nunique() == 2
 
 
-def test_what_followed_an_answer_is_of_the_six_months_after_it(analysed_demo):
-    answers = analysed_demo.warehouse.frame(
-        "select survey_id, person_id, score, category, responded_at,"
-        " coalesce(value_tier_at_response, 'no order yet') as tier from marts.fct_nps_responses"
-        " where is_newest_answer and person_id is not null and responded_at is not null"
+ANSWERS_IN_THE_NIGHT_OF_LATE_CUSTOMERS = (
+    (
+        "update marts.fct_nps_responses set responded_at = case when hash(survey_id) % 5 > 0"
+        " then date_trunc('month', responded_at) + interval 1 hour end"
+    ),
+    # these first order in the month after an answer, two months later, or never
+    "delete from marts.fct_person_months where hash(person_id) % 4 = 0",
+    (
+        "delete from marts.fct_person_months using marts.fct_nps_responses as answers"
+        " where answers.person_id = fct_person_months.person_id and hash(answers.person_id) % 4 < 3"
+        " and month < answers.sent_at + interval (31 * (hash(answers.person_id) % 4)) day"
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("shop", "zone"),
+    [("analysed_demo", "UTC"), ("analysed_in_new_york", "America/New_York")],
+    indirect=["shop"],
+)
+@pytest.mark.parametrize("changes", [(), ANSWERS_IN_THE_NIGHT_OF_LATE_CUSTOMERS])
+def test_what_followed_an_answer_is_of_the_six_months_after_it(shop, zone, changes):
+    with shop.changed(*changes) as frame:
+        answers = frame(
+            "select survey_id, person_id, score, category,"
+            " coalesce(responded_at, sent_at) as answered_at,"
+            " coalesce(value_tier_at_response, 'no tier yet') as tier"
+            " from marts.fct_nps_responses where is_newest_answer and person_id is not null"
+        )
+        months = frame(
+            "select person_id, month, orders, contribution_margin::double as margin"
+            " from marts.fct_person_months"
+        )
+        found = frame(shop.queries["nps_and_what_followed"]).set_index("value_tier")
+    answers["number"] = month_number(
+        answers["answered_at"].dt.tz_localize("UTC").dt.tz_convert(zone)
     )
-    months = analysed_demo.warehouse.frame(
-        "select person_id, month, contribution_margin::double as margin"
-        " from marts.fct_person_months"
+    months["number"] = month_number(months["month"])
+    whole = answers[answers["number"] + 6 <= months["number"].max()].set_index("survey_id")
+    after = whole.reset_index().merge(months, on="person_id", suffixes=("", "_after"))
+    after = after[(after["number_after"] - after["number"]).between(1, 6)].groupby("survey_id")
+    assert (after.size() < 6).any() or not changes
+    whole["margin"] = after["margin"].sum().reindex(whole.index, fill_value=0)
+    whole["orders"] = after["orders"].sum().reindex(whole.index, fill_value=0)
+    tiers = whole.groupby("tier")
+    assert "no tier yet" in found.index
+    assert found["answers"].to_dict() == tiers.size().to_dict()
+    assert found["reordered_rate"].to_dict() == pytest.approx(
+        (whole["orders"] > 0).groupby(whole["tier"]).mean().to_dict()
     )
-    answers["number"], months["number"] = (
-        month_number(answers["responded_at"]),
-        month_number(months["month"]),
-    )
-    after = answers.merge(months, on="person_id", suffixes=("", "_after"))
-    after = after[(after["number_after"] - after["number"]).between(1, 6)]
-    whole = after.groupby(["tier", "survey_id", "category", "score"])["margin"].agg(["size", "sum"])
-    whole = whole[whole["size"] == 6].reset_index()
-    found = analysed_demo.results["nps_and_what_followed"].set_index("value_tier")
-    assert found["answers"].to_dict() == whole.groupby("tier").size().to_dict()
-    promoters = whole[whole["category"] == "promoter"].groupby("tier")["sum"].mean()
+    promoters = whole[whole["category"] == "promoter"].groupby("tier")["margin"].mean()
     assert found["margin_of_promoters"].dropna().to_dict() == pytest.approx(promoters.to_dict())
-    for tier, rows in whole.groupby("tier"):
-        slope = rows["sum"].cov(rows["score"]) / rows["score"].var()
-        assert found.loc[tier, "margin_per_point"] == pytest.approx(slope)
+    for tier, rows in tiers:
+        slope = rows["margin"].cov(rows["score"]) / rows["score"].var()
+        assert found.loc[tier, "margin_per_point"] == pytest.approx(slope, nan_ok=True)
 
 
 def test_what_is_worth_most_is_certain_and_comes_first(analysed_demo):
