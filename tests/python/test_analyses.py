@@ -439,6 +439,54 @@ def test_what_followed_an_answer_is_of_the_six_months_after_it(shop, zone, chang
         assert found.loc[tier, "margin_per_point"] == pytest.approx(slope, nan_ok=True)
 
 
+ANSWERS_AND_TICKETS_OF_NOBODY = (
+    "update marts.fct_nps_responses set person_id = null where hash(survey_id) % 3 = 0",
+    (
+        "update marts.fct_support_tickets set person_id = null where ticket_id in"
+        " (select ticket_id from marts.fct_nps_responses where person_id is null)"
+    ),
+    "update marts.fct_nps_responses set ticket_id = ticket_id || '?' where hash(survey_id) % 4 = 0",
+    "delete from marts.fct_support_tickets where hash(ticket_id) % 5 = 0",
+)
+
+
+@pytest.mark.parametrize("changes", [(), ANSWERS_AND_TICKETS_OF_NOBODY])
+def test_answers_go_by_the_tickets_that_were_lived_through_before(analysed_demo, changes):
+    with analysed_demo.changed(*changes) as frame:
+        tickets = frame("from marts.fct_support_tickets")
+        answers = frame("from marts.fct_nps_responses where is_newest_answer")
+        found = frame(analysed_demo.queries["support_cost_and_score"])
+    is_trouble = tickets[["is_sla_breached", "is_reopened", "is_repeat_contact"]]
+    # the worse label sorts first
+    tickets["label"] = is_trouble.fillna(value=False).astype(bool).any(axis=1)
+    tickets["label"] = tickets["label"].map(
+        {True: "tickets that did not", False: "tickets that went well"}
+    )
+    labels = []
+    for answer in answers.itertuples():
+        answered_at = answer.sent_at if pd.isna(answer.responded_at) else answer.responded_at
+        age = answered_at - tickets["created_at"]
+        is_own = (tickets["person_id"] == answer.person_id) & (age < pd.Timedelta(days=60))
+        is_own &= age >= pd.Timedelta(0)
+        lived = set(tickets[is_own | (tickets["ticket_id"] == answer.ticket_id)]["label"])
+        is_known = pd.notna(answer.person_id) and answer.survey_trigger != "post_support"
+        labels.append(min(lived, default="no ticket" if is_known else "tickets not known"))
+    found = found.set_index("support_experience")
+    answers["label"] = labels
+    answers["points"] = answers["category"].map({"promoter": 100, "passive": 0, "detractor": -100})
+    expected = answers.groupby("label")["points"]
+    assert ("tickets not known" in labels) == bool(changes)
+    assert found["answers"][found["answers"] > 0].to_dict() == expected.size().to_dict()
+    assert found["nps"].dropna().to_dict() == pytest.approx(expected.mean().to_dict())
+
+
+def test_without_an_order_support_costs_nothing_that_can_be_told_per_order(analysed_demo):
+    with analysed_demo.changed("update marts.fct_orders set is_cancelled = true") as frame:
+        found = frame(analysed_demo.queries["support_cost_and_score"])
+    assert found["cost_to_serve"].sum() > 0
+    assert found["cost_per_order_of_all"].isna().all()
+
+
 def test_what_is_worth_most_is_certain_and_comes_first(analysed_demo):
     values = analysed_demo.warehouse.frame(
         "from marts.fct_micro_conversion_value where segment_name = 'all' and sample_is_sufficient"
