@@ -221,6 +221,12 @@ TYPOS = [
     ("touch_kinds", "Chat,true", "touch_kind is no event"),
     ("touch_kinds", "Quiz Completed,true", ""),
     ("touch_kinds", "wishlist_added,", "is_attributable is neither true nor false"),
+    (
+        "micro_conversions",
+        "model_viewed_3d,page_view,page_type = model,1,consider,3,true",
+        "micro_conversion is the name of an event and means another",
+    ),
+    ("micro_conversions", "Quiz Completed,Quiz Completed,,1,consider,3,true", ""),
     ("touch_kinds", "search_without_results,false", ""),
     ("micro_conversions", "blog_read,page_view,page_type = blog,1,discover,1,false", ""),
     ("support_sla", "letter,,24.0", "channel is none of chat, email, phone, social, other"),
