@@ -55,7 +55,8 @@ final as (
         lost / nullif(cast(entered as double), 0) as share_of_entries_naive,
         lost_mature
         / nullif(cast(entered_mature as double), 0) as share_of_entries_mature,
-        row_number() over (
+        lost_mature > 0
+        and row_number() over (
             partition by funnel_name
             order by lost_mature desc, step_number asc
         ) = 1 as is_greatest_loss

@@ -1,8 +1,8 @@
 -- What does a point of NPS go with, by the tier that the person was in when it
 -- answered? Margin of the six months after the month of the answer, of answers for
--- which these are over. The slope is margin per point of the score. Whoever is going
--- to stay may well score higher: this is association, and no promise for a raised
--- score.
+-- which these are over, whether or not the person has ordered. The slope is margin per
+-- point of the score. Whoever is going to stay may well score higher: this is
+-- association, and no promise for a raised score.
 {% set months_after = 6 %}
 
 with responses as (
@@ -13,9 +13,10 @@ with responses as (
         score,
         category,
         value_tier_at_response,
-        cast({{ dbt.date_trunc('month', 'responded_at') }} as date) as answer_month
+        {{ month_of(reporting_date('coalesce(responded_at, sent_at)')) }}
+            as answer_month
     from {{ ref('fct_nps_responses') }}
-    where is_newest_answer and person_id is not null and responded_at is not null
+    where is_newest_answer and person_id is not null
 
 ),
 
@@ -25,29 +26,47 @@ months as (
 
 ),
 
--- answers whose months are not all over have fewer rows
+months_over as (
+
+    select max(month) as last_month
+    from months
+
+),
+
+responses_followed as (
+
+    select responses.*
+    from responses
+    inner join months_over
+        on cast({{ dbt.dateadd(
+            'month', months_after, 'responses.answer_month'
+        ) }} as date) <= months_over.last_month
+
+),
+
+-- a month before the first order is no row, and brought nothing
 followed as (
 
     select
-        responses.survey_id,
-        responses.score,
-        responses.category,
-        coalesce(responses.value_tier_at_response, 'no order yet') as value_tier,
-        sum(months.orders) as orders,
+        responses_followed.survey_id,
+        responses_followed.score,
+        responses_followed.category,
+        coalesce(responses_followed.value_tier_at_response, 'no tier yet')
+            as value_tier,
+        coalesce(sum(months.orders), 0) as orders,
         case
-            when count(*) = count(months.contribution_margin)
-                then cast(sum(months.contribution_margin) as double)
+            when count(months.month) = count(months.contribution_margin)
+                then cast(coalesce(sum(months.contribution_margin), 0) as double)
         end as margin
-    from responses
-    inner join months
+    from responses_followed
+    left join months
         on
-            responses.person_id = months.person_id
-            and responses.answer_month < months.month
+            responses_followed.person_id = months.person_id
+            and responses_followed.answer_month < months.month
             and cast({{ dbt.dateadd(
-                'month', months_after, 'responses.answer_month'
+                'month', months_after, 'responses_followed.answer_month'
             ) }} as date) >= months.month
     group by all
-    having count(*) = {{ months_after }}
 
 ),
 

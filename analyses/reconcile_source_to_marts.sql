@@ -6,7 +6,7 @@ with raw_orders as (
 
     select
         {{ month_of(reporting_date(utc_timestamp('ordered_at'))) }} as month,
-        upper(trim(cast(currency as varchar))) as currency,
+        nullif(upper({{ trimmed('cast(currency as varchar)') }}), '') as currency,
         try_cast(order_total as decimal(18, 6)) as order_total
     from {{ source('storefront', 'orders') }}
 

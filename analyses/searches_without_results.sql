@@ -1,8 +1,8 @@
 -- What do people search for and not find, and what goes with that? Of each term that
--- found nothing: how often, and how many of its searches were followed by an order in
--- the session, beside the searches that found something. margin_missed values the
--- difference with the mean margin of orders after a search; it is association, and null
--- while that margin is unknown.
+-- found nothing: how often, and in how many of its sessions an order followed, beside
+-- the sessions that found something. margin_missed values the difference with the mean
+-- margin of the last orders of sessions that searched, 0 for a cancelled one; it is
+-- association, and null while that margin is unknown.
 with searches as (
 
     select * from {{ ref('fct_searches') }}
@@ -10,22 +10,25 @@ with searches as (
 
 ),
 
-sessions as (
-
-    select * from {{ ref('fct_sessions') }}
-
-),
-
 orders as (
 
-    select * from {{ ref('fct_orders') }}
-    where not is_cancelled
+    select
+        session_id,
+        case when is_cancelled then 0 else contribution_margin end as margin,
+        row_number() over (
+            partition by session_id order by ordered_at desc, order_id desc
+        ) as rank_from_last
+    from {{ ref('fct_orders') }}
+    where session_id is not null
 
 ),
 
+-- whoever searches again for the same misses one order
 found as (
 
-    select avg(case when led_to_order then 1.0 else 0.0 end) as order_rate
+    select
+        count(distinct session_id) filter (where led_to_order)
+        / nullif(cast(count(distinct session_id) as double), 0) as order_rate
     from searches
     where not is_zero_result
 
@@ -33,10 +36,10 @@ found as (
 
 ordered as (
 
-    select distinct sessions.order_id
+    select session_id
     from searches
-    inner join sessions on searches.session_id = sessions.session_id
-    where searches.led_to_order
+    where led_to_order
+    group by session_id
 
 ),
 
@@ -44,11 +47,12 @@ worth as (
 
     select
         case
-            when count(*) = count(orders.contribution_margin)
-                then avg(cast(orders.contribution_margin as double))
+            when count(*) = count(orders.margin)
+                then avg(cast(orders.margin as double))
         end as margin_per_order
     from ordered
-    inner join orders on ordered.order_id = orders.order_id
+    inner join orders
+        on ordered.session_id = orders.session_id and orders.rank_from_last = 1
 
 ),
 
@@ -57,8 +61,10 @@ terms as (
     select
         search_term,
         count(*) as searches,
+        count(distinct session_id) as sessions,
         count(distinct person_id) as persons,
-        count(*) filter (where led_to_order) as searches_before_an_order
+        count(distinct session_id) filter (where led_to_order)
+            as sessions_with_an_order
     from searches
     where is_zero_result
     group by search_term
@@ -70,10 +76,11 @@ final as (
     select
         terms.search_term,
         terms.searches,
+        terms.sessions,
         terms.persons,
-        terms.searches_before_an_order / cast(terms.searches as double) as order_rate,
+        terms.sessions_with_an_order / cast(terms.sessions as double) as order_rate,
         found.order_rate as order_rate_where_found,
-        (terms.searches * found.order_rate - terms.searches_before_an_order)
+        (terms.sessions * found.order_rate - terms.sessions_with_an_order)
         * worth.margin_per_order as margin_missed
     from terms
     cross join found

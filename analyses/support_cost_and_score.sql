@@ -1,9 +1,10 @@
 -- What does support cost per order, and what does it do to the score? By what customers
 -- lived through: no ticket, tickets that went well, tickets that did not (answered too
 -- late, reopened or asked again). Orders go by the tickets that name them; answers by
--- the person's tickets in the days before. Tickets of no order, or of a cancelled one,
--- cost as well: cost_per_order_of_all holds them. This is association: whoever had
--- trouble with support mostly had trouble with the order first.
+-- the ticket they name and the person's tickets in the days before. Tickets of no
+-- order, or of a cancelled one, cost as well: cost_per_order_of_all holds them. This is
+-- association: whoever had trouble with support mostly had trouble with the order
+-- first.
 {% set days_before_answer = 60 %}
 
 with experiences as (
@@ -23,6 +24,10 @@ with experiences as (
     select
         3 as trouble,
         'tickets of no order' as support_experience
+    union all
+    select
+        4 as trouble,
+        'tickets not known' as support_experience
 
 ),
 
@@ -96,12 +101,11 @@ order_costs as (
 
 ),
 
--- the worst of a person's tickets shortly before the answer
-answer_tickets as (
+tickets_before_answers as (
 
     select
         answers.survey_id,
-        max(tickets.trouble) as trouble
+        tickets.trouble
     from answers
     inner join tickets
         on
@@ -109,14 +113,36 @@ answer_tickets as (
             and answers.answered_at >= tickets.created_at
             and answers.answered_at
             < tickets.created_at + interval '{{ days_before_answer }}' day
-    group by answers.survey_id
+    union all
+    select
+        answers.survey_id,
+        tickets.trouble
+    from answers
+    inner join tickets on answers.ticket_id = tickets.ticket_id
 
 ),
 
+-- the worst of them
+answer_tickets as (
+
+    select
+        survey_id,
+        max(trouble) as trouble
+    from tickets_before_answers
+    group by survey_id
+
+),
+
+-- of nobody, or about a ticket that is not there: no ticket cannot be said of it
 scores as (
 
     select
-        coalesce(answer_tickets.trouble, 0) as trouble,
+        case
+            when answer_tickets.trouble is not null then answer_tickets.trouble
+            when answers.person_id is null then 4
+            when answers.survey_trigger = 'post_support' then 4
+            else 0
+        end as trouble,
         count(*) as answers,
         count(*) filter (where answers.category = 'promoter') as promoters,
         count(*) filter (where answers.category = 'detractor') as detractors
@@ -142,7 +168,7 @@ final as (
             else cast(order_costs.cost_to_serve as double)
         end / nullif(order_costs.orders, 0) as cost_per_order,
         sum(cast(order_costs.cost_to_serve as double)) over ()
-        / sum(order_costs.orders) over () as cost_per_order_of_all,
+        / nullif(sum(order_costs.orders) over (), 0) as cost_per_order_of_all,
         coalesce(scores.answers, 0) as answers,
         100 * (scores.promoters - scores.detractors) / cast(scores.answers as double)
             as nps

@@ -11,7 +11,7 @@
         {% set longest = {'days': 36500, 'hours': 876000, 'minutes': 52560000, 'months': 1200}.get(name.split('_')[-1]) %}
         {% set high = longest if high is none else high %}
         {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers', 'sessions'] or name.startswith('identity_max') %}
-        {% if value is not number or value < low or (high is not none and value > high)
+        {% if value is not number or value is boolean or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
             {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
                 ~ (' to ' ~ high if high is not none else ' on')]) %}
@@ -20,6 +20,16 @@
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
         {% do mistakes.append([name, 'must be a list']) %}
     {% endfor %}
+    {#- what staging calls promotions; without sources there is nothing to compare with -#}
+    {% set kinds = [] %}
+    {% for table in graph.sources.values() if table.name == 'promotions' %}
+        {% do kinds.extend(table.columns['promotion_kind'].config.meta.words + ['other']) %}
+    {% endfor %}
+    {% set non_promo_kinds = var('non_promo_kinds') %}
+    {% if kinds and non_promo_kinds is iterable and non_promo_kinds is not string
+        and non_promo_kinds | reject('in', kinds) | list %}
+        {% do mistakes.append(['non_promo_kinds', 'must be a list of ' ~ kinds | join(', ')]) %}
+    {% endif %}
     {% for name, words in {
         'clv_model': ['mbg_nbd', 'bg_nbd'], 'clv_group_by': ['all', 'is_promo_acquired', 'acquisition_channel'],
     }.items() if var(name) not in words %}
@@ -28,6 +38,9 @@
     {% set cutoffs = var('clv_backtest_days') %}
     {% if cutoffs is string or cutoffs is not iterable or cutoffs | select('integer') | select('gt', 0) | unique | list != cutoffs | list %}
         {% do mistakes.append(['clv_backtest_days', 'must be a list of different whole numbers from 1 on']) %}
+    {% endif %}
+    {% if var('click_id_source') is not string or not modules.re.fullmatch("[^'\" ][^'\"]*", var('click_id_source')) %}
+        {% do mistakes.append(['click_id_source', 'must be the name of a source such as google']) %}
     {% endif %}
     {% if var('session_splits_at_midnight') is not boolean %}
         {% do mistakes.append(['session_splits_at_midnight', 'must be true or false']) %}

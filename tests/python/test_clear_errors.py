@@ -64,6 +64,8 @@ WRONG_VARS = [
     ("payment_fee_rate", "low", "must be a number from 0 to 1"),
     ("cost_known_share_min", 80, "must be a number from 0 to 1"),
     ("non_promo_kinds", "loyalty", "must be a list"),
+    ("fulfilment_cost_rate", True, "must be a number from 0 to 1"),
+    ("click_id_source", "o'clock", "must be the name of a source such as google"),
     ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),
     ("clv_group_by", "promo", "must be one of all, is_promo_acquired, acquisition_channel"),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
@@ -97,6 +99,8 @@ def test_a_wrong_var_is_named_with_its_value(
 
 WRONG_KINDS = {
     "session_splits_at_midnight": "maybe",
+    "money_tolerance": True,
+    "click_id_source": None,
     "cart_abandon_hours": "24",
     "clv_backtest_days": 90,
     "non_promo_kinds": None,
@@ -112,6 +116,25 @@ def test_a_var_of_a_wrong_kind_is_named_before_a_model_stumbles_over_it(
     lines = {line.strip() for line in output.splitlines()}
     for name, value in WRONG_KINDS.items():
         assert any(line.startswith(f"var {name}: '{value}' must be") for line in lines)
+
+
+@pytest.mark.parametrize("kinds", [["loyal"], ["loyalty", "Winback"], [None]])
+def test_a_kind_of_promotion_that_there_is_none_of_is_named(
+    build_lake: BuildLake, lake: Path, kinds: list[Any]
+) -> None:
+    output = error_of(build_lake, lake, vars={"non_promo_kinds": kinds})
+    lines = {line.strip() for line in output.splitlines()}
+    assert (
+        f"var non_promo_kinds: '{kinds}' must be a list of percent, amount, free_shipping, loyalty,"
+        " winback, cart_recovery, other"
+    ) in lines
+
+
+@pytest.mark.parametrize("kinds", [[], ["percent", "other"]])
+def test_any_kind_of_promotion_may_be_none(
+    build_lake: BuildLake, lake: Path, kinds: list[str]
+) -> None:
+    build_lake(lake, select="value_map", vars={"non_promo_kinds": kinds, "money_tolerance": 1})
 
 
 def test_vars_that_are_right_are_not_named(output_of_wrong_vars: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,11 +187,19 @@ TYPOS = [
                 "either_or": "device_type = mobile or device_type=tablet",
                 "signs": "device_type = mobile && properties.depth>=2",
                 "late_and": "page_type = blog and device_type = mobile And quantity != 1",
+                "commas": '"page_type = product, quantity >1"',
+                "quoted": "error_code = '404'",
+                "quoted_first": "error_code = '404' and page_type = blog",
+                "quoted_twice": 'page_type = blog and error_code = "404"',
             },
             "": {
                 "whole_title": "search_term = this or that",
                 "two_brands": "search_term = Black AND Decker",
                 "own_sign": "page_url = /a?b=1&c=2 and search_term = a || b",
+                "inches": "search_term = frame 8'",
+                "decade": "search_term = '60s and page_type = blog",
+                "inner": "search_term = a 'b' and search_term != 6\" pipe",
+                "enumerated": '"search_term = size, country and page_url = /a,country=DE"',
             },
         }.items()
         for name, text in texts.items()
@@ -212,6 +221,12 @@ TYPOS = [
         "login,page_view,page_type = login,1,consider,3,true",
         "micro_conversion is the name of an event and means another",
     ),
+    (
+        "micro_conversions",
+        "model_viewed_3d,page_view,page_type = model,1,consider,3,true",
+        "micro_conversion is the name of an event and means another",
+    ),
+    ("micro_conversions", "Quiz Completed,Quiz Completed,,1,consider,3,true", ""),
     (
         "micro_conversions",
         "mobile_bounce,bounce,device_type = mobile,-1,discover,1,true",
@@ -275,10 +290,11 @@ def message(warehouse: Warehouse, seed: str) -> str:
 def test_each_row_with_a_typo_is_named_and_no_other_row_is(
     misspelt: Warehouse, seed: str, row: str, mistake: str
 ) -> None:
+    text = ",".join(*csv.reader([row]))
     if mistake:
-        assert f"{row}: {mistake}" in message(misspelt, seed)
+        assert f"{text}: {mistake}" in message(misspelt, seed)
     else:
-        assert f"{row}:" not in misspelt.output
+        assert f"{text}:" not in misspelt.output
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -11,7 +11,8 @@ known as (
 
     select
         *,
-        coalesce(
+        coalesce(cost_known_share > 0, true)
+        and coalesce(
             round(cost_known_share, 9) >= {{ var('cost_known_share_min') }}, true
         )
         and (is_cost_known or {{ var('cost_known_share_min') }} < 1) as is_margin_known
