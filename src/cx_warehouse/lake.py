@@ -11,13 +11,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import duckdb
 
@@ -26,7 +28,6 @@ from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 HASHED_BYTES: Final = 65536
 # The column of a file's path, by a name that no source uses: one of its own would be read instead.
@@ -391,6 +392,45 @@ def _content_hash(path: Path, size: int) -> str:
     return digest.hexdigest()
 
 
+def _stop_at_folder(error: OSError) -> NoReturn:
+    """Stop where a folder does not list: its files would count as taken away."""
+    message = (
+        f"cannot list the folder {error.filename} ({error.strerror});"
+        " let this user read it, or take it away"
+    )
+    raise CxError(message) from error
+
+
+def _is_aside(folder: str) -> bool:
+    """Whether a writer keeps what is unfinished there; `_loaded_at=...` is a partition."""
+    return folder.startswith(".") or (folder.startswith("_") and "=" not in folder)
+
+
+def _find_files(folder: Path, ending: str) -> list[Path]:
+    """Return a table's files in order, those behind links to folders as well.
+
+    A folder to which several ways lead is read once, a real one under its own name.
+    """
+    found: list[Path] = []
+    entered: set[Path] = set()
+    starts = [folder] if os.path.lexists(folder) else []
+    for start in starts:
+        for place, folders, names in os.walk(start, onerror=_stop_at_folder):
+            parent = Path(place)
+            if parent.resolve() in entered:
+                folders.clear()
+                continue
+            entered.add(parent.resolve())
+            folders[:] = [name for name in sorted(folders) if not _is_aside(name)]
+            starts += [parent / name for name in folders if (parent / name).is_symlink()]
+            found += [
+                parent / name
+                for name in names
+                if name.lower().endswith(ending) and not name.startswith(".")
+            ]
+    return sorted(path for path in found if path.is_file())
+
+
 def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeFile]:
     """Find the files of all tables and the columns they hold.
 
@@ -405,12 +445,13 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
     -------
     list of LakeFile
         Sorted by table and path. Files without a byte, a header of CSV or a row of JSON are left
-        out.
+        out, and what writers hide or keep aside (`.name`, `_temporary/`).
 
     Raises
     ------
     CxError
-        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+        If a folder or a file cannot be read or a file lacks a required column, or no file of
+        storefront.orders exists.
     """
     ending = RAW_FORMATS[settings.raw_format]
     files = []
@@ -418,8 +459,8 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
         folder = settings.raw_path / table.source / table.name
         paths = [
             path
-            for path in sorted(folder.rglob(f"*{ending}"))
-            if path.is_file() and (ending == ".parquet" or path.stat().st_size > 0)
+            for path in _find_files(folder, ending)
+            if ending == ".parquet" or path.stat().st_size > 0
         ]
         layouts = _parquet_layouts(con, paths) if paths and ending == ".parquet" else {}
         seen: dict[tuple[object, ...] | None, LakeFile] = {}
