@@ -147,6 +147,22 @@ def test_dbt_does_not_start_on_a_lake_that_would_poison_the_warehouse(
     assert "orders" in capsys.readouterr().err
 
 
+def test_nothing_is_published_anew_when_orders_could_not_be_read_at_first(
+    settings, monkeypatch, tmp_path, capsys
+):
+    stand_in_for_dbt(monkeypatch, tmp_path, GOOD_LINES, 0)
+    assert run(monkeypatch, "build") == 0
+    before = settings.serve_path.resolve()
+    # as while a file is being overwritten; the gate's look comes later
+    monkeypatch.setattr("cx_warehouse.build.has_orders", lambda _: False)
+    assert run(monkeypatch, "build") == 1
+    assert capsys.readouterr().err == (
+        "cx: storefront.orders could not be read when the build began, and nothing was built;"
+        " run it again\n"
+    )
+    assert settings.serve_path.resolve() == before
+
+
 def test_check_tells_what_it_found_and_fails_by_its_exit_code(settings, monkeypatch, capsys):
     write_build(settings.build_path)
     assert run(monkeypatch, "check", "raw") == 0
