@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections import defaultdict
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -27,7 +28,7 @@ from cx_warehouse.contract import NATIVE_TYPES, Column, Table, raw_tables
 from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HASHED_BYTES: Final = 65536
 # The column of a file's path, by a name that no source uses: one of its own would be read instead.
@@ -253,6 +254,8 @@ def _open_file(
         if raw_format == "csv" and columns:
             con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
+        # a file that has vanished is not a wrong one
+        path.stat()
         reason = _reason(error)
         message = f"cannot read {path} as {raw_format}: {reason}; put it right or take it away"
         raise CxError(message) from error
@@ -513,6 +516,39 @@ def _register_files(
     )
 
 
+def _create_views(
+    con: duckdb.DuckDBPyConnection, by_table: Mapping[Table, Sequence[LakeFile]], raw_format: str
+) -> None:
+    for schema in ("lake", *sorted({table.source for table in by_table})):
+        con.execute(f"create schema if not exists raw_{schema}")
+    drift = []
+    for table, own in by_table.items():
+        body = _table_view(table, own, raw_format)
+        con.execute(f"create or replace view raw_{table.source}.{table.name} as {body}")
+        drift += _drift_rows(table, own, raw_format)
+    names = "source_name, table_name, column_name, drift_kind, row_count"
+    text = "null::varchar"
+    empty = f"select {text}, {text}, {text}, {text}, null::bigint where false"
+    body = " union all ".join([empty, *drift])
+    con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
+
+
+@contextmanager
+def _lake_at_rest(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Leave nothing behind, and say so, where a file changes while the lake is registered."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        # without a transaction there is nothing to undo
+        with suppress(duckdb.Error):
+            con.execute("rollback")
+        message = (
+            f"cannot register the lake: {_reason(error)}; if a file changed or vanished while it"
+            " was read, run again when its writer has finished"
+        )
+        raise CxError(message) from error
+
+
 def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Create the views of the raw tables, and in `raw_lake` the table `files` and `schema_drift`.
 
@@ -528,24 +564,15 @@ def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     Raises
     ------
     CxError
-        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+        If a folder or a file cannot be read, a file lacks a required column or goes away meanwhile,
+        or no file of storefront.orders exists.
     """
-    files = list_files(con, settings)
-    by_table: dict[Table, list[LakeFile]] = {table: [] for table in raw_tables()}
-    for file in files:
-        by_table[file.table].append(file)
-    con.execute("begin")
-    for schema in ("lake", *sorted({table.source for table in by_table})):
-        con.execute(f"create schema if not exists raw_{schema}")
-    drift = []
-    for table, own in by_table.items():
-        body = _table_view(table, own, settings.raw_format)
-        con.execute(f"create or replace view raw_{table.source}.{table.name} as {body}")
-        drift += _drift_rows(table, own, settings.raw_format)
-    _register_files(con, files, settings)
-    names = "source_name, table_name, column_name, drift_kind, row_count"
-    text = "null::varchar"
-    empty = f"select {text}, {text}, {text}, {text}, null::bigint where false"
-    body = " union all ".join([empty, *drift])
-    con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
-    con.execute("commit")
+    with _lake_at_rest(con):
+        files = list_files(con, settings)
+        by_table: dict[Table, list[LakeFile]] = {table: [] for table in raw_tables()}
+        for file in files:
+            by_table[file.table].append(file)
+        con.execute("begin")
+        _create_views(con, by_table, settings.raw_format)
+        _register_files(con, files, settings)
+        con.execute("commit")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import order, write_table
+from cx_warehouse import lake as lake_module
 from cx_warehouse.lake import register_lake
 from cx_warehouse.settings import CxError, Settings
 
@@ -318,6 +319,49 @@ def test_a_file_without_a_required_column_is_named(con, tmp_path):
     path = write_table(tmp_path, ORDERS, [row])
     with pytest.raises(CxError, match=f"{path} lacks the required column order_total"):
         register(con, tmp_path)
+
+
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("lost", ["listed", "viewed"])
+def test_a_file_that_vanishes_while_the_lake_is_read_is_named(
+    con, tmp_path, monkeypatch, raw_format, lost
+):
+    write_table(tmp_path, ORDERS, [order("o-1")], raw_format)
+    register(con, tmp_path, raw_format)
+    path = write_table(tmp_path, ORDERS, [order("o-2")], raw_format)
+    step = {"listed": "_create_views", "viewed": "_register_files"}[lost]
+    next_step = getattr(lake_module, step)
+
+    def lose_file(*arguments):
+        path.unlink(missing_ok=True)
+        next_step(*arguments)
+
+    monkeypatch.setattr(lake_module, step, lose_file)
+    with pytest.raises(CxError) as error:
+        register(con, tmp_path, raw_format)
+    assert str(path) in str(error.value)
+    assert str(error.value).endswith("run again when its writer has finished")
+    assert "\n" not in str(error.value)
+    # what was registered before is still there, and the connection of use
+    assert texts(con, "order_id") == ["o-1"]
+    assert con.execute("select count(*) from raw_lake.files").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("lost", ["found", "opened"])
+def test_a_file_that_vanishes_while_files_are_listed_is_named(con, tmp_path, monkeypatch, lost):
+    path = write_table(tmp_path, ORDERS, [order("o-1")], "csv")
+    step = {"found": "_find_files", "opened": "_csv_columns"}[lost]
+    next_step = getattr(lake_module, step)
+
+    def lose_file(*arguments):
+        found = next_step(*arguments)
+        if found:
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(lake_module, step, lose_file)
+    with pytest.raises(CxError, match=f"{path}.*; if a file changed or vanished while it was read"):
+        register(con, tmp_path, "csv")
 
 
 def test_a_lake_without_orders_says_where_they_belong(con, tmp_path):
