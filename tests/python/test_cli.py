@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,6 +11,7 @@ import pytest
 
 from cx_warehouse import cli, dbt_process
 from cx_warehouse.dbt_process import DbtLog, command, environment, failure_message
+from cx_warehouse.publish import publish
 from cx_warehouse.settings import CxError
 from small_build import small_settings, write_build, write_orders
 
@@ -145,6 +147,34 @@ def test_dbt_does_not_start_on_a_lake_that_would_poison_the_warehouse(
     monkeypatch.setattr(dbt_process.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     assert run(monkeypatch, "build") == 1
     assert "orders" in capsys.readouterr().err
+
+
+def test_a_build_that_is_published_succeeds_though_the_next_run_holds_its_file(
+    settings, monkeypatch, tmp_path, capsys
+):
+    stand_in_for_dbt(monkeypatch, tmp_path, GOOD_LINES, 0)
+    hold = (
+        "import duckdb, sys\n"
+        f"held = duckdb.connect({str(settings.build_path)!r})\n"
+        "print('up', flush=True)\nsys.stdin.read()"
+    )
+    with ExitStack() as stack:
+
+        def publish_and_lose(settings):
+            publication = publish(settings)
+            holder = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            holder.stdout.readline()
+            return publication
+
+        monkeypatch.setattr("cx_warehouse.build.publish", publish_and_lose)
+        assert run(monkeypatch, "build") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Built        1 models, 1 seeds" in lines
+    assert any(line.startswith("Published ") for line in lines)
 
 
 def test_nothing_is_published_anew_when_orders_could_not_be_read_at_first(
