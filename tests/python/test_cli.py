@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -8,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+import yaml
+from jinja2 import Environment
 
 from cx_warehouse import cli, dbt_process
 from cx_warehouse.dbt_process import DbtLog, command, environment, failure_message
 from cx_warehouse.publish import publish
-from cx_warehouse.settings import CxError
+from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings
 from small_build import small_settings, write_build, write_orders
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from cx_warehouse.settings import Settings
 
 
 def event(name: str, message: str = "", **data: object) -> str:
@@ -292,6 +293,20 @@ def test_dbt_gets_absolute_paths_the_vars_as_given_and_no_unit_tests(settings):
     assert "--full-refresh" not in command("", full_refresh=False)
     with pytest.raises(CxError):
         cli.parse_variables("[")
+
+
+@pytest.mark.parametrize("folder", [None, "", "elsewhere"], ids=["unset", "empty", "set"])
+def test_dbt_by_itself_writes_the_build_file_that_cx_reads(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    for name in ("CX_RAW_PATH", "CX_RAW_FORMAT", "CX_PII_KEY", "CX_WAREHOUSE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    if folder is not None:
+        monkeypatch.setenv("CX_WAREHOUSE_DIR", folder)
+    profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text())["cx_warehouse"]
+    path = Environment(autoescape=False).from_string(profile["outputs"]["dev"]["path"])  # noqa: S701 - no HTML
+    assert (
+        tmp_path / path.render(env_var=os.environ.get)
+    ) == Settings.from_environment().build_path
 
 
 def test_dbt_ends_with_the_process_that_started_it():
