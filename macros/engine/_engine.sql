@@ -24,6 +24,19 @@
     regexp_replace({{ text }}, '^(-?[0-9]+)[.]0+$', '\1')
 {%- endmacro %}
 
+{#- A number or its text as one text: '7.5' for 7.5, '7.500000' and the decimal 7.50. A double reads with the places that a view of
+    text gives it beside files of other types (DECIMAL_TEXT of lake.py). -#}
+{% macro number_text(expression) %}{{ return(adapter.dispatch('number_text')(expression)) }}{% endmacro %}
+{% macro duckdb__number_text(expression) -%}
+    {%- set text -%}
+        coalesce(
+            case when typeof({{ expression }}) = 'DOUBLE' then cast(try_cast({{ expression }} as decimal(18, 6)) as varchar) end,
+            cast({{ expression }} as varchar)
+        )
+    {%- endset -%}
+    regexp_replace({{ trimmed(text) }}, '^(-?[0-9]+)(?:[.]0*|([.][0-9]*[1-9])0*)$', '\1\2')
+{%- endmacro %}
+
 {#- A timestamp in UTC from text (with or without offset) or from a native type; null where it does not cast. -#}
 {% macro utc_timestamp(expression) %}{{ return(adapter.dispatch('utc_timestamp')(expression)) }}{% endmacro %}
 {% macro duckdb__utc_timestamp(expression) -%}

@@ -18,11 +18,18 @@
     end
 {%- endmacro %}
 
+{#- What stands in a raw column as text, which is the same whatever the type of the view; null where nothing does. -#}
+{% macro raw_text(column, name) -%}
+    {%- if column.type in ['integer', 'decimal', 'double'] -%} nullif({{ number_text(name) }}, '')
+    {%- else -%} nullif({{ trimmed('cast(' ~ name ~ ' as varchar)') }}, '')
+    {%- endif -%}
+{%- endmacro %}
+
 {#- A typed column as text; where it did not cast, what stood there. -#}
 {% macro typed_text(column) -%}
     {%- if column.type == 'string' -%} {{ column.name }}
     {%- else -%}
-        coalesce(cast({{ column.name }} as varchar), nullif({{ trimmed('cast(' ~ column.name ~ '__raw as varchar)') }}, ''))
+        coalesce(cast({{ column.name }} as varchar), {{ raw_text(column, column.name ~ '__raw') }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -33,8 +40,7 @@
         {%- if column.type == 'string' -%} {%- do parts.append(cast_raw(column)) -%}
         {%- else -%}
             {%- do parts.append(
-                'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), '
-                ~ "nullif(" ~ trimmed("cast(" ~ column.name ~ " as varchar)") ~ ", ''))"
+                'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), ' ~ raw_text(column, column.name) ~ ')'
             ) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from cx_warehouse.dbt_process import DbtBuild, DbtLog
+from cx_warehouse.dbt_process import DbtBuild
 from cx_warehouse.publish import publish
 from cx_warehouse.quality.gates import (
     check_marts,
@@ -25,6 +25,7 @@ from cx_warehouse.quality.gates import (
     open_lake,
     quarantine_share_max,
 )
+from cx_warehouse.settings import CxError
 from cx_warehouse.summary import BuildReport, summarize
 
 if TYPE_CHECKING:
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
     import duckdb
     from rich.console import Console
 
+    from cx_warehouse.dbt_process import DbtLog
     from cx_warehouse.quality.results import GateResult
     from cx_warehouse.settings import Settings
 
 # Without a terminal there is no bar: a line tells when another fifth of the nodes is done.
 LINES_OF_PROGRESS: Final = 5
+ORDERS_CAME_LATER: Final = (
+    "storefront.orders could not be read when the build began, and nothing was built; run it again"
+)
 
 
 class Steps:
@@ -150,7 +155,9 @@ def _check_and_build(
     """
     with open_lake(settings) as lake:
         if not has_orders(lake):
-            return check_raw(settings, variables, lake), DbtLog()
+            check_raw(settings, variables, lake)
+            # the gate has read them since: a file was being written at the first look
+            raise CxError(ORDERS_CAME_LATER)
         with steps.step("dbt build") as task:
             process = DbtBuild(
                 settings,

@@ -11,13 +11,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 from collections import defaultdict
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import duckdb
 
@@ -25,8 +28,7 @@ from cx_warehouse.contract import NATIVE_TYPES, Column, Table, raw_tables
 from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HASHED_BYTES: Final = 65536
 # The column of a file's path, by a name that no source uses: one of its own would be read instead.
@@ -252,6 +254,8 @@ def _open_file(
         if raw_format == "csv" and columns:
             con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
+        # a file that has vanished is not a wrong one
+        path.stat()
         reason = _reason(error)
         message = f"cannot read {path} as {raw_format}: {reason}; put it right or take it away"
         raise CxError(message) from error
@@ -391,6 +395,45 @@ def _content_hash(path: Path, size: int) -> str:
     return digest.hexdigest()
 
 
+def _stop_at_folder(error: OSError) -> NoReturn:
+    """Stop where a folder does not list: its files would count as taken away."""
+    message = (
+        f"cannot list the folder {error.filename} ({error.strerror});"
+        " let this user read it, or take it away"
+    )
+    raise CxError(message) from error
+
+
+def _is_aside(folder: str) -> bool:
+    """Whether a writer keeps what is unfinished there; `_loaded_at=...` is a partition."""
+    return folder.startswith(".") or (folder.startswith("_") and "=" not in folder)
+
+
+def _find_files(folder: Path, ending: str) -> list[Path]:
+    """Return a table's files in order, those behind links to folders as well.
+
+    A folder to which several ways lead is read once, a real one under its own name.
+    """
+    found: list[Path] = []
+    entered: set[Path] = set()
+    starts = [folder] if os.path.lexists(folder) else []
+    for start in starts:
+        for place, folders, names in os.walk(start, onerror=_stop_at_folder):
+            parent = Path(place)
+            if parent.resolve() in entered:
+                folders.clear()
+                continue
+            entered.add(parent.resolve())
+            folders[:] = [name for name in sorted(folders) if not _is_aside(name)]
+            starts += [parent / name for name in folders if (parent / name).is_symlink()]
+            found += [
+                parent / name
+                for name in names
+                if name.lower().endswith(ending) and not name.startswith(".")
+            ]
+    return sorted(path for path in found if path.is_file())
+
+
 def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeFile]:
     """Find the files of all tables and the columns they hold.
 
@@ -405,12 +448,13 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
     -------
     list of LakeFile
         Sorted by table and path. Files without a byte, a header of CSV or a row of JSON are left
-        out.
+        out, and what writers hide or keep aside (`.name`, `_temporary/`).
 
     Raises
     ------
     CxError
-        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+        If a folder or a file cannot be read or a file lacks a required column, or no file of
+        storefront.orders exists.
     """
     ending = RAW_FORMATS[settings.raw_format]
     files = []
@@ -418,8 +462,8 @@ def list_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[LakeF
         folder = settings.raw_path / table.source / table.name
         paths = [
             path
-            for path in sorted(folder.rglob(f"*{ending}"))
-            if path.is_file() and (ending == ".parquet" or path.stat().st_size > 0)
+            for path in _find_files(folder, ending)
+            if ending == ".parquet" or path.stat().st_size > 0
         ]
         layouts = _parquet_layouts(con, paths) if paths and ending == ".parquet" else {}
         seen: dict[tuple[object, ...] | None, LakeFile] = {}
@@ -472,6 +516,39 @@ def _register_files(
     )
 
 
+def _create_views(
+    con: duckdb.DuckDBPyConnection, by_table: Mapping[Table, Sequence[LakeFile]], raw_format: str
+) -> None:
+    for schema in ("lake", *sorted({table.source for table in by_table})):
+        con.execute(f"create schema if not exists raw_{schema}")
+    drift = []
+    for table, own in by_table.items():
+        body = _table_view(table, own, raw_format)
+        con.execute(f"create or replace view raw_{table.source}.{table.name} as {body}")
+        drift += _drift_rows(table, own, raw_format)
+    names = "source_name, table_name, column_name, drift_kind, row_count"
+    text = "null::varchar"
+    empty = f"select {text}, {text}, {text}, {text}, null::bigint where false"
+    body = " union all ".join([empty, *drift])
+    con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
+
+
+@contextmanager
+def _lake_at_rest(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Leave nothing behind, and say so, where a file changes while the lake is registered."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        # without a transaction there is nothing to undo
+        with suppress(duckdb.Error):
+            con.execute("rollback")
+        message = (
+            f"cannot register the lake: {_reason(error)}; if a file changed or vanished while it"
+            " was read, run again when its writer has finished"
+        )
+        raise CxError(message) from error
+
+
 def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Create the views of the raw tables, and in `raw_lake` the table `files` and `schema_drift`.
 
@@ -487,24 +564,15 @@ def register_lake(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     Raises
     ------
     CxError
-        If a file cannot be read or lacks a required column, or no file of storefront.orders exists.
+        If a folder or a file cannot be read, a file lacks a required column or goes away meanwhile,
+        or no file of storefront.orders exists.
     """
-    files = list_files(con, settings)
-    by_table: dict[Table, list[LakeFile]] = {table: [] for table in raw_tables()}
-    for file in files:
-        by_table[file.table].append(file)
-    con.execute("begin")
-    for schema in ("lake", *sorted({table.source for table in by_table})):
-        con.execute(f"create schema if not exists raw_{schema}")
-    drift = []
-    for table, own in by_table.items():
-        body = _table_view(table, own, settings.raw_format)
-        con.execute(f"create or replace view raw_{table.source}.{table.name} as {body}")
-        drift += _drift_rows(table, own, settings.raw_format)
-    _register_files(con, files, settings)
-    names = "source_name, table_name, column_name, drift_kind, row_count"
-    text = "null::varchar"
-    empty = f"select {text}, {text}, {text}, {text}, null::bigint where false"
-    body = " union all ".join([empty, *drift])
-    con.execute(f"create or replace view raw_lake.schema_drift ({names}) as {body}")
-    con.execute("commit")
+    with _lake_at_rest(con):
+        files = list_files(con, settings)
+        by_table: dict[Table, list[LakeFile]] = {table: [] for table in raw_tables()}
+        for file in files:
+            by_table[file.table].append(file)
+        con.execute("begin")
+        _create_views(con, by_table, settings.raw_format)
+        _register_files(con, files, settings)
+        con.execute("commit")

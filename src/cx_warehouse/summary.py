@@ -132,8 +132,15 @@ def _work_facts(settings: Settings, report: BuildReport) -> list[tuple[str, str]
 
 
 def _run_kind(settings: Settings) -> str:
-    """Return whether the run built what was new or everything, and why; nothing if not told."""
-    with duckdb.connect(settings.build_path, read_only=True) as connection:
+    """Return whether the run built what was new or everything, and why; nothing if not told.
+
+    What is published stays so though the next run holds the build file by now.
+    """
+    try:
+        connection = duckdb.connect(settings.build_path, read_only=True)
+    except duckdb.Error:
+        return ""
+    with connection:
         if not connection.execute("from duckdb_tables() where schema_name = 'ops'").fetchall():
             return ""
         is_full_refresh, reasons, files, restated = connection.execute(

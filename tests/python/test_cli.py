@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+import yaml
+from jinja2 import Environment
 
 from cx_warehouse import cli, dbt_process
 from cx_warehouse.dbt_process import DbtLog, command, environment, failure_message
-from cx_warehouse.settings import CxError
+from cx_warehouse.publish import publish
+from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings
 from small_build import small_settings, write_build, write_orders
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from cx_warehouse.settings import Settings
 
 
 def event(name: str, message: str = "", **data: object) -> str:
@@ -147,6 +150,50 @@ def test_dbt_does_not_start_on_a_lake_that_would_poison_the_warehouse(
     assert "orders" in capsys.readouterr().err
 
 
+def test_a_build_that_is_published_succeeds_though_the_next_run_holds_its_file(
+    settings, monkeypatch, tmp_path, capsys
+):
+    stand_in_for_dbt(monkeypatch, tmp_path, GOOD_LINES, 0)
+    hold = (
+        "import duckdb, sys\n"
+        f"held = duckdb.connect({str(settings.build_path)!r})\n"
+        "print('up', flush=True)\nsys.stdin.read()"
+    )
+    with ExitStack() as stack:
+
+        def publish_and_lose(settings):
+            publication = publish(settings)
+            holder = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            holder.stdout.readline()
+            return publication
+
+        monkeypatch.setattr("cx_warehouse.build.publish", publish_and_lose)
+        assert run(monkeypatch, "build") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Built        1 models, 1 seeds" in lines
+    assert any(line.startswith("Published ") for line in lines)
+
+
+def test_nothing_is_published_anew_when_orders_could_not_be_read_at_first(
+    settings, monkeypatch, tmp_path, capsys
+):
+    stand_in_for_dbt(monkeypatch, tmp_path, GOOD_LINES, 0)
+    assert run(monkeypatch, "build") == 0
+    before = settings.serve_path.resolve()
+    # as while a file is being overwritten; the gate's look comes later
+    monkeypatch.setattr("cx_warehouse.build.has_orders", lambda _: False)
+    assert run(monkeypatch, "build") == 1
+    assert capsys.readouterr().err == (
+        "cx: storefront.orders could not be read when the build began, and nothing was built;"
+        " run it again\n"
+    )
+    assert settings.serve_path.resolve() == before
+
+
 def test_check_tells_what_it_found_and_fails_by_its_exit_code(settings, monkeypatch, capsys):
     write_build(settings.build_path)
     assert run(monkeypatch, "check", "raw") == 0
@@ -246,6 +293,20 @@ def test_dbt_gets_absolute_paths_the_vars_as_given_and_no_unit_tests(settings):
     assert "--full-refresh" not in command("", full_refresh=False)
     with pytest.raises(CxError):
         cli.parse_variables("[")
+
+
+@pytest.mark.parametrize("folder", [None, "", "elsewhere"], ids=["unset", "empty", "set"])
+def test_dbt_by_itself_writes_the_build_file_that_cx_reads(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    for name in ("CX_RAW_PATH", "CX_RAW_FORMAT", "CX_PII_KEY", "CX_WAREHOUSE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    if folder is not None:
+        monkeypatch.setenv("CX_WAREHOUSE_DIR", folder)
+    profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text())["cx_warehouse"]
+    path = Environment(autoescape=False).from_string(profile["outputs"]["dev"]["path"])  # noqa: S701 - no HTML
+    assert (
+        tmp_path / path.render(env_var=os.environ.get)
+    ) == Settings.from_environment().build_path
 
 
 def test_dbt_ends_with_the_process_that_started_it():

@@ -467,6 +467,69 @@ def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
     assert [url for url, _ in found[:2]] == ["https://s.example/a?utm_source=x"] * 2
 
 
+# table, a row of it, a column and its type, numbers that do not cast there and their text
+NUMBERS = [
+    (
+        "feedback/nps_surveys",
+        {"survey_id": "s", "sent_at": AT},
+        ("score", pa.float64()),
+        {7.5: "7.5", 0.0019955: "0.001995", 1e13: "10000000000000", 1e16: "1e+16"},
+    ),
+    (
+        "feedback/reviews",
+        {"review_id": "r", "product_id": "p", "reviewed_at": AT},
+        ("rating", pa.decimal128(30, 8)),
+        {Decimal("7.5"): "7.5", Decimal("0.0019955"): "0.0019955", Decimal(10**13): f"{10**13}"},
+    ),
+    (
+        "support/tickets",
+        {"ticket_id": "t", "created_at": AT},
+        ("reopen_count", pa.float32()),
+        {7.5: "7.5", float("inf"): "inf"},
+    ),
+    (
+        "web/events",
+        {"event_id": "e", "occurred_at": AT, "event_name": "login"},
+        ("quantity", pa.float64()),
+        {1e13: "10000000000000", float("-inf"): "-inf"},
+    ),
+]
+
+
+def test_a_number_that_does_not_cast_has_one_text_whatever_stands_beside_it(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    lake = write_lake(tmp_path, {"storefront/orders": [order("o")]})
+    for table, row, (name, kind), numbers in NUMBERS:
+        (lake / table).mkdir(parents=True)
+        rows = {key: [value] * len(numbers) for key, value in row.items()}
+        rows |= {next(iter(row)): [f"{name} {text}" for text in numbers.values()]}
+        rows |= {name: pa.array([*numbers], kind)}
+        pq.write_table(pa.table(rows), lake / table / "numbers.parquet")
+    staged = [f"stg_{table.replace('/', '__')}" for table, *_ in NUMBERS[:3]]
+    select = " ".join(f"+{model}" for model in [*staged, "int_values_found"])
+    set_aside = " union all ".join(
+        f"select row_key, raw_row, quarantine_id from staging.{model}"
+        " where row_bucket = 'quarantined' and row_key like '% %'"
+        for model in staged
+    )
+    drift = "select drift_value from intermediate.int_values_found where column_name = 'quantity'"
+    found = []
+    for kind in (None, pa.string(), pa.int32()):
+        for table, row, (name, _), _ in NUMBERS if kind else []:
+            file = lake / table / "beside.parquet"
+            columns = {key: [value] for key, value in row.items()}
+            pq.write_table(pa.table(columns | {name: pa.nulls(1, kind)}), file)
+        built = build_lake(lake, select=select, flags=ALONE)
+        found.append([built.query(f"{query} order by all") for query in (set_aside, drift)])
+    assert found[0] == found[1] == found[2]
+    texts = {key: json.loads(raw) for key, raw, _ in found[0][0]}
+    for _, _, (name, _), numbers in NUMBERS[:3]:
+        found_texts = [texts[f"{name} {text}"][name] for text in numbers.values()]
+        assert found_texts == [*numbers.values()]
+    assert found[0][1] == [("-inf",), ("10000000000000",)]
+
+
 def test_native_numbers_that_are_no_money_are_set_aside(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import order, write_table
+from cx_warehouse import lake as lake_module
 from cx_warehouse.lake import register_lake
 from cx_warehouse.settings import CxError, Settings
 
@@ -79,6 +83,85 @@ def test_a_file_is_read_under_its_own_name_whatever_pattern_that_is(con, tmp_pat
         con.execute(f"copy row_of_file to '{folder / name}.{raw_format}' (format {raw_format})")
     register(con, tmp_path, raw_format)
     assert texts(con, "customer_id") == ["b", "b*", "b1", "b?", "b[1]"]
+
+
+def test_files_behind_links_to_folders_are_read_once(con, tmp_path):
+    lake = tmp_path / "lake"
+    write_table(lake, f"{ORDERS}/month=2", [order("o-1")])
+    write_table(tmp_path, "elsewhere/deep", [order("o-2")])
+    folder = lake / ORDERS
+    (folder / "month=1").symlink_to(tmp_path / "elsewhere")
+    (folder / "latest").symlink_to("month=2")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path)
+    (tmp_path / "elsewhere" / "itself").symlink_to(".")
+    register(con, lake)
+    found = con.execute("select path from raw_lake.files order by path").fetchall()
+    assert [path for (path,) in found] == [
+        f"{ORDERS}/month=1/deep/part-0.parquet",
+        f"{ORDERS}/month=2/part-0.parquet",
+    ]
+    assert texts(con, "order_id") == ["o-1", "o-2"]
+
+
+def test_a_table_whose_own_folder_is_a_link_is_read(con, tmp_path):
+    write_table(tmp_path, "elsewhere", [order("o-1")])
+    (tmp_path / "lake" / "storefront").mkdir(parents=True)
+    (tmp_path / "lake" / ORDERS).symlink_to(tmp_path / "elsewhere")
+    register(con, tmp_path / "lake")
+    assert texts(con, "order_id") == ["o-1"]
+
+
+@pytest.mark.parametrize("closed", [ORDERS, f"{ORDERS}/month=2"])
+def test_a_folder_that_does_not_list_is_named(con, tmp_path, monkeypatch, closed):
+    write_table(tmp_path, f"{ORDERS}/month=1", [order("o-1")])
+    write_table(tmp_path, f"{ORDERS}/month=2", [order("o-2")])
+    list_folder = os.scandir
+
+    def refuse(path):
+        # permissions do not bind the user root
+        if str(path) == str(tmp_path / closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    message = f"cannot list the folder {tmp_path / closed} (Permission denied); let this user read"
+    with pytest.raises(CxError, match=re.escape(message)):
+        register(con, tmp_path)
+
+
+def test_a_table_behind_a_link_to_nothing_is_named(con, tmp_path):
+    write_table(tmp_path, ORDERS, [order("o-1")])
+    products = tmp_path / "storefront" / "products"
+    products.symlink_to(tmp_path / "not-mounted")
+    with pytest.raises(CxError, match=f"cannot list the folder {products} "):
+        register(con, tmp_path)
+
+
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+def test_the_case_of_an_ending_does_not_matter(con, tmp_path, raw_format):
+    write_table(tmp_path, ORDERS, [order("o-1")], raw_format)
+    path = write_table(tmp_path, ORDERS, [order("o-2")], raw_format)
+    path.rename(path.with_name(f"Z.{raw_format.upper()}"))
+    register(con, tmp_path, raw_format)
+    assert texts(con, "order_id") == ["o-1", "o-2"]
+
+
+def test_what_a_writer_has_not_finished_is_not_read(con, tmp_path):
+    write_table(tmp_path, ORDERS, [order("o-1")])
+    write_table(tmp_path, f"{ORDERS}/_loaded_at=2024-03-01", [order("o-2")])
+    for folder in ("_temporary/0/task_1", ".staging", "_delta_log", "month=1/_temporary"):
+        write_table(tmp_path, f"{ORDERS}/{folder}", [order(folder)])
+    for name in (".part-1.parquet", "month=1/.part-1.parquet"):
+        (tmp_path / ORDERS / name).write_bytes(b"half a file")
+    register(con, tmp_path)
+    assert texts(con, "order_id") == ["o-1", "o-2"]
+
+
+def test_a_lake_below_a_hidden_folder_is_read(con, tmp_path):
+    lake = tmp_path / ".lake" / "_raw"
+    write_table(lake, ORDERS, [order("o-1")])
+    register(con, lake)
+    assert texts(con, "order_id") == ["o-1"]
 
 
 def test_a_number_that_is_none_is_empty_in_json(con, tmp_path):
@@ -236,6 +319,49 @@ def test_a_file_without_a_required_column_is_named(con, tmp_path):
     path = write_table(tmp_path, ORDERS, [row])
     with pytest.raises(CxError, match=f"{path} lacks the required column order_total"):
         register(con, tmp_path)
+
+
+@pytest.mark.parametrize("raw_format", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("lost", ["listed", "viewed"])
+def test_a_file_that_vanishes_while_the_lake_is_read_is_named(
+    con, tmp_path, monkeypatch, raw_format, lost
+):
+    write_table(tmp_path, ORDERS, [order("o-1")], raw_format)
+    register(con, tmp_path, raw_format)
+    path = write_table(tmp_path, ORDERS, [order("o-2")], raw_format)
+    step = {"listed": "_create_views", "viewed": "_register_files"}[lost]
+    next_step = getattr(lake_module, step)
+
+    def lose_file(*arguments):
+        path.unlink(missing_ok=True)
+        next_step(*arguments)
+
+    monkeypatch.setattr(lake_module, step, lose_file)
+    with pytest.raises(CxError) as error:
+        register(con, tmp_path, raw_format)
+    assert str(path) in str(error.value)
+    assert str(error.value).endswith("run again when its writer has finished")
+    assert "\n" not in str(error.value)
+    # what was registered before is still there, and the connection of use
+    assert texts(con, "order_id") == ["o-1"]
+    assert con.execute("select count(*) from raw_lake.files").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("lost", ["found", "opened"])
+def test_a_file_that_vanishes_while_files_are_listed_is_named(con, tmp_path, monkeypatch, lost):
+    path = write_table(tmp_path, ORDERS, [order("o-1")], "csv")
+    step = {"found": "_find_files", "opened": "_csv_columns"}[lost]
+    next_step = getattr(lake_module, step)
+
+    def lose_file(*arguments):
+        found = next_step(*arguments)
+        if found:
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(lake_module, step, lose_file)
+    with pytest.raises(CxError, match=f"{path}.*; if a file changed or vanished while it was read"):
+        register(con, tmp_path, "csv")
 
 
 def test_a_lake_without_orders_says_where_they_belong(con, tmp_path):

@@ -64,7 +64,7 @@ with final as (
     having drift_value not in ('', {{ words }})
     union all
     {% elif column.meta.lenient -%}
-    {% set text = 'trim(cast(' ~ column.name ~ ' as varchar))' -%}
+    {% set text = raw_text(column, column.name) -%}
     select
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
@@ -77,7 +77,7 @@ with final as (
         {{ column.name }} is not null
         and {{ is_read }}
         and {{ cast_raw(column) }} is null
-        and {{ text }} <> ''
+        and {{ text }} is not null
     group by all
     union all
     {% endif -%}
