@@ -10,23 +10,23 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from cx_warehouse.lake import register_lake
+from cx_warehouse.quality.gates import in_use_message
 from cx_warehouse.run_state import create_run_state
 from cx_warehouse.settings import CxError, Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from duckdb import DuckDBPyConnection
 
 
-def _check_build_file(path: Path, config: dict[str, Any]) -> None:
+def _check_build_file(settings: Settings, config: dict[str, Any]) -> None:
     """Open the build file once, since dbt answers a file that it cannot open with a traceback."""
     try:
-        duckdb.connect(path, config=config).close()
+        duckdb.connect(settings.build_path, config=config).close()
     except duckdb.IOException as error:
         reason = str(error).splitlines()[0]
-        advice = "close what holds it, or move it away"
-        message = f"CX_WAREHOUSE_DIR: {path} does not open; {advice} ({reason})"
+        message = f"CX_WAREHOUSE_DIR: {settings.build_path} does not open; move it away ({reason})"
+        if "PID" in reason:
+            message = f"CX_WAREHOUSE_DIR: {in_use_message(settings, error)}"
         raise CxError(message) from error
     except duckdb.ParserException as error:
         limit = config.get("memory_limit")
@@ -55,7 +55,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     ) -> None:
         """Look at the build file just before dbt opens it, with the same settings."""
         try:
-            _check_build_file(self.settings.build_path, config)
+            _check_build_file(self.settings, config)
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
 

@@ -193,8 +193,20 @@ def test_a_build_file_that_another_program_holds_is_named(
     with duckdb.connect(file):
         environment = {"CX_WAREHOUSE_DIR": str(tmp_path)}
         output = error_of(build_lake, lake, project=bare_project, environment=environment)
-    assert f"CX_WAREHOUSE_DIR: {file} does not open; close what holds it" in output
-    assert f"PID {os.getpid()}" in output
+    assert (
+        f"CX_WAREHOUSE_DIR: {file} is being written by process {os.getpid()};"
+        " try again when it has finished"
+    ) in output
+
+
+def test_a_build_file_that_is_none_is_named(
+    build_lake: BuildLake, lake: Path, tmp_path: Path, bare_project: Path
+) -> None:
+    file = tmp_path / "build.duckdb"
+    file.write_bytes(b"no database" * 1000)
+    environment = {"CX_WAREHOUSE_DIR": str(tmp_path)}
+    output = error_of(build_lake, lake, project=bare_project, environment=environment)
+    assert f"CX_WAREHOUSE_DIR: {file} does not open; move it away (IO Error: " in output
 
 
 def test_a_folder_that_may_not_be_written_is_named(
