@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pyarrow as pa
 
 from cx_warehouse.clv.warehouse import NUMBERS, VALUED, options_of, value_months
@@ -16,5 +18,5 @@ def model(dbt, session):
         .to_arrow_table()
         for (month,) in states.project("state_month").distinct().order("state_month").fetchall()
     )
-    values = (batch for month in value_months(months, options) for batch in month.to_batches())
-    return pa.RecordBatchReader.from_batches(VALUED, values)
+    values = map(pa.Table.to_batches, value_months(months, options))
+    return pa.RecordBatchReader.from_batches(VALUED, chain.from_iterable(values))

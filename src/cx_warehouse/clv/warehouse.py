@@ -199,7 +199,12 @@ def value_months(months: Iterable[pa.Table], options: Options) -> Iterator[pa.Ta
             scores.predicted_clv,
             scores.probability_alive,
         ]
-        yield pa.table(columns, names=VALUED.names).cast(VALUED)
+        valued = pa.table(columns, names=VALUED.names).cast(VALUED)
+        # the next month is read in the room of this one
+        del some, scores, columns
+        yield valued
+        del valued
+    pa.default_memory_pool().release_unused()
 
 
 def estimates_of(fit: Mapping[str, Any]) -> Estimates:
