@@ -46,12 +46,15 @@ happenings as (
 
 ),
 
-final as (
+-- most rules have no filter: their steps need not pass by the refused ones, which would
+-- have to be kept in memory beside the steps
+{% for name, has_filter in {'plain': 'is null', 'filtered': 'is not null'}.items() %}
+{{ name }}_steps as (
 
     select
         happenings.session_id,
         rules.micro_conversion,
-        min(happenings.anonymous_id) as anonymous_id,
+        happenings.anonymous_id,
         min(happenings.occurred_at) as occurred_at,
         case
             when min(rules.once_per_session) then 1
@@ -59,11 +62,23 @@ final as (
         end as occurrence_count
     from happenings
     inner join rules on happenings.event_name = rules.event_name
+    {% if name == 'filtered' -%}
     anti join refused
         on
             happenings.event_id = refused.event_id
             and rules.micro_conversion = refused.micro_conversion
-    group by happenings.session_id, rules.micro_conversion
+    {% endif -%}
+    where nullif(rules.filter, '') {{ has_filter }}
+    group by
+        happenings.session_id, rules.micro_conversion, happenings.anonymous_id
+
+),
+{% endfor %}
+final as (
+
+    select * from plain_steps
+    union all
+    select * from filtered_steps
 
 )
 
