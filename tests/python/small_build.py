@@ -19,7 +19,12 @@ MONEY = (
 )
 BUILD = f"""
 create schema staging; create schema marts; create schema quality; create schema ops;
-create table ops.runs as select 1 as run_number, timestamp '2024-01-01' as finished_at;
+create table ops.runs (
+    run_number bigint, finished_at timestamp, is_full_refresh boolean, reasons varchar
+);
+insert into ops.runs values (1, timestamp '2024-01-01', false, '');
+create table ops.files (run_number bigint);
+create table ops.rewrites (run_number bigint, model_name varchar, deleted_rows bigint);
 create table staging.stg_orders as select 'secret@example.com' as email;
 create table marts.dim_persons (
     person_id varchar, person_kind varchar, order_count bigint,

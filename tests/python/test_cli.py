@@ -92,7 +92,8 @@ def test_build_runs_the_whole_chain_and_ends_with_one_summary(
     assert lines["Read"] == "150 rows: storefront.orders 100, web.events 50"
     assert lines["Quarantined"] == "3 rows: storefront.orders total_mismatch 3"
     assert lines["Duplicates"] == "3 rows"
-    assert lines["Built"] == "1 models, 1 seeds"
+    touched = "what 0 new files touched; 0 rows of fct_person_months restated"
+    assert lines["Built"] == f"1 models, 1 seeds; {touched}"
     assert lines["Tested"].startswith("1 dbt tests, ")
     assert lines["Published"].startswith(f"{settings.serve_path} -> serve-")
     assert "from marts.fct_orders" in lines["Look next"]

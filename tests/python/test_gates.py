@@ -598,7 +598,7 @@ def test_an_incomplete_build_is_one_clear_line(settings):
 @pytest.mark.parametrize(
     "change",
     [
-        "insert into ops.runs values (2, null)",
+        "insert into ops.runs values (2, null, false, '')",
         "update ops.runs set finished_at = null",
         "drop table ops.runs",
     ],
