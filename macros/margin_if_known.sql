@@ -1,12 +1,4 @@
-{#- An aggregated margin (known_margin), or null where too little of its cost is known (cost_known_share), or none,
-    however little is asked for. A refund of an order of unknown cost has no sale to weigh by: unless partly known margins
-    are welcome, all must be known. The share is rounded, as 4.60 / 5.75 is a little less than 0.8 in doubles. -#}
+{#- An aggregated margin (known_margin), or null where too little of its cost is known. -#}
 {% macro margin_if_known(relation) -%}
-    case
-        when
-            coalesce({{ relation }}.cost_known_share > 0, true)
-            and coalesce(round({{ relation }}.cost_known_share, 9) >= {{ var('cost_known_share_min') }}, true)
-            and ({{ relation }}.is_cost_known or {{ var('cost_known_share_min') }} < 1)
-            then {{ relation }}.known_margin
-    end
+    case when {{ is_margin_known(relation) }} then {{ relation }}.known_margin end
 {%- endmacro %}

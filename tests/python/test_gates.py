@@ -531,6 +531,47 @@ def test_a_single_quarantined_row_never_stops(settings):
     assert check_marts(settings, {}).stops == ()
 
 
+def row_counts(raw: int, quarantined: int) -> str:
+    """Return a change of the raw rows of orders, all others staged."""
+    return (
+        f"update quality.dq_row_counts set raw_rows = {raw}, quarantined_rows = {quarantined},"
+        f" staged_rows = {raw - quarantined}, duplicate_rows = 0 where table_name = 'orders'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "built", "message"),
+    [
+        ((1000, 3), (1000, 3), None),
+        # one bad row of two
+        ((1000, 3), (1002, 4), None),
+        ((1000, 3), (1100, 8), None),
+        ((1000, 3), (1100, 9), r"orders: of the rows that came.*\(0\.05\).*; 9 in all, 3 then"),
+        # none came: a rule has changed
+        ((1000, 3), (1000, 40), None),
+        ((1000, 3), (500, 3), None),
+        ((1000, 3), (499, 3), "orders: 499 raw rows, less than half of the 1000 .* CX_RAW_PATH"),
+    ],
+)
+def test_what_came_since_the_last_publication_is_looked_at_by_itself(
+    settings, published, built, message
+):
+    write_build(settings.serve_path, change=row_counts(*published))
+    write_build(settings.build_path, change=row_counts(*built))
+    result = check_marts(settings, {})
+    assert not result.stops
+    warnings = [check.message for check in result.warnings if check.suite.endswith("row_counts")]
+    assert len(warnings) == bool(message)
+    if message:
+        assert re.search(message, warnings[0])
+
+
+def test_nothing_is_compared_with_a_published_file_that_tells_no_counts(settings):
+    settings.serve_path.write_text("no DuckDB file")
+    write_build(settings.build_path, change=row_counts(1000, 40))
+    assert not check_marts(settings, {}).stops
+
+
 def test_vars_override_how_much_may_be_quarantined(settings):
     assert quarantine_share_max({}) == 0.05
     with pytest.raises(GateError, match=r"3 of its rows are quarantined.*\(0\.02\)"):

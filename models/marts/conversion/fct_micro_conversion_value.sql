@@ -10,12 +10,8 @@ with valued as (
 known as (
 
     select
-        *,
-        coalesce(cost_known_share > 0, true)
-        and coalesce(
-            round(cost_known_share, 9) >= {{ var('cost_known_share_min') }}, true
-        )
-        and (is_cost_known or {{ var('cost_known_share_min') }} < 1) as is_margin_known
+        valued.*,
+        {{ is_margin_known('valued') }} as is_margin_known
     from valued
 
 ),

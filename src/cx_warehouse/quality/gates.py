@@ -10,7 +10,7 @@ import duckdb
 import yaml
 
 from cx_warehouse.lake import register_lake
-from cx_warehouse.quality.marts_suites import Catalog, marts_suites, unchecked
+from cx_warehouse.quality.marts_suites import Catalog, RawCounts, marts_suites, unchecked
 from cx_warehouse.quality.raw_suites import raw_suites
 from cx_warehouse.quality.report import write_report
 from cx_warehouse.quality.results import (
@@ -204,7 +204,8 @@ def check_marts(settings: Settings, variables: Mapping[str, Any]) -> GateResult:
         tables = connection.execute(
             "select source_name, table_name from quality.dq_row_counts order by all"
         ).fetchall()
-        checks = [*validate(connection, marts_suites(catalog, tables, share_max))]
+        suites = marts_suites(catalog, tables, share_max, _published_counts(settings))
+        checks = [*validate(connection, suites)]
     finally:
         connection.close()
     checks += _unchecked(catalog)
@@ -334,6 +335,21 @@ def _check_finished(settings: Settings, connection: duckdb.DuckDBPyConnection) -
             " run `cx build` or `dbt build`"
         )
         raise CxError(message)
+
+
+def _published_counts(settings: Settings) -> dict[tuple[str, str], RawCounts]:
+    """Return the raw rows of what readers see; none where nothing is published that tells them."""
+    if not settings.serve_path.exists():
+        return {}
+    try:
+        with duckdb.connect(settings.serve_path, read_only=True) as published:
+            rows = published.execute(
+                "select source_name, table_name, raw_rows, quarantined_rows"
+                " from quality.dq_row_counts"
+            ).fetchall()
+    except duckdb.Error:
+        return {}
+    return {(source, table): RawCounts(*counts) for source, table, *counts in rows}
 
 
 def _unchecked(catalog: Catalog) -> list[Check]:

@@ -8,7 +8,7 @@ rule, append it to the mart's tuple in `RULES`. A rule's SQL may use any column 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from cx_warehouse.quality.marts_rules import (
     FUNNEL_COUNTS,
@@ -550,8 +550,18 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
 }
 
 
+class RawCounts(NamedTuple):
+    """Rows of a raw table, and how many of them are quarantined."""
+
+    rows: int
+    quarantined: int
+
+
 def marts_suites(
-    catalog: Catalog, raw_tables: Iterable[tuple[str, str]], quarantine_share_max: float
+    catalog: Catalog,
+    raw_tables: Iterable[tuple[str, str]],
+    quarantine_share_max: float,
+    published: Mapping[tuple[str, str], RawCounts] | None = None,
 ) -> list[Suite]:
     """Return the suites of the marts that are built.
 
@@ -563,6 +573,8 @@ def marts_suites(
         (source_name, table_name) of the rows of `quality.dq_row_counts`.
     quarantine_share_max
         `var quarantine_share_max`.
+    published
+        What readers see was built from, by (source_name, table_name); nothing is compared without.
 
     Returns
     -------
@@ -574,7 +586,10 @@ def marts_suites(
     for name in sorted(catalog):
         rules = [*_common_rules(name, catalog[name]), *RULES.get(name, ())]
         if name == "quality.dq_row_counts":
-            rules += [_quarantine_rule(*table, quarantine_share_max) for table in raw_tables]
+            for table in raw_tables:
+                rules.append(_quarantine_rule(*table, quarantine_share_max))
+                if published and table in published:
+                    rules += _news_rules(*table, quarantine_share_max, published[table])
         applicable = tuple(rule for rule in rules if not _absent(name, rule, catalog))
         schema, _, table_name = name.partition(".")
         key = tuple(column for column in KEYS.get(name, ()) if column in catalog[name])
@@ -637,7 +652,7 @@ def _common_rules(name: str, columns: Mapping[str, str]) -> list[Rule]:
 
 def _quarantine_rule(source_name: str, table_name: str, share_max: float) -> RowRule:
     """Return the rule on a table's share of quarantined rows; one bad row never breaks it."""
-    is_table = f"source_name = {literal(source_name)} and table_name = {literal(table_name)}"
+    is_table = _is_table(source_name, table_name)
     sample = (
         "select cast(row_key as varchar) || ' (' || reason_code || ')' as key"
         f" from quality.dq_quarantined_rows where {is_table} order by key limit {SAMPLE_SIZE}"
@@ -653,3 +668,52 @@ def _quarantine_rule(source_name: str, table_name: str, share_max: float) -> Row
             f" than var quarantine_share_max ({share_max:g}) allows"
         ),
     )
+
+
+def _news_rules(
+    source_name: str, table_name: str, share_max: float, published: RawCounts
+) -> list[RowRule]:
+    """Return the rules on what a table's rows have become since the last publication: warnings.
+
+    Among the rows of years, a day of which all rows are bad is too few to stop a build; and a lake
+    that lost most of its rows may be another's.
+    """
+    table, is_table = f"{source_name}.{table_name}", _is_table(source_name, table_name)
+    came = f"(raw_rows - {published.rows})"
+    reasons = (
+        f"select reason_code as key from quality.dq_quarantined_rows where {is_table}"
+        f" group by reason_code order by count(*) desc, key limit {SAMPLE_SIZE}"
+    )
+    return [
+        RowRule(
+            f"quarantined_share_of_new_{source_name}_{table_name}_is_at_most_{share_max:g}",
+            ("quarantined_rows", "raw_rows"),
+            f"{is_table} and {came} > 0 and quarantined_rows - {published.quarantined}"
+            f" > greatest(1, {share_max!r} * {came})",
+            severity="warning",
+            sample=reasons,
+            counted="quarantined_rows",
+            says=(
+                f"{table}: of the rows that came since the last publication a larger share is"
+                f" quarantined than var quarantine_share_max ({share_max:g}) allows; {{count}} in"
+                f" all, {published.quarantined} then"
+            ),
+        ),
+        RowRule(
+            f"{source_name}_{table_name}_keeps_most_of_its_rows",
+            ("raw_rows",),
+            f"{is_table} and raw_rows < {published.rows} / 2",
+            severity="warning",
+            sample="select 1 as key where false",
+            counted="raw_rows",
+            says=(
+                f"{table}: {{count}} raw rows, less than half of the {published.rows} of what is"
+                " published until now; is CX_RAW_PATH the lake of this warehouse?"
+            ),
+        ),
+    ]
+
+
+def _is_table(source_name: str, table_name: str) -> str:
+    """Return the condition of a raw table's rows."""
+    return f"source_name = {literal(source_name)} and table_name = {literal(table_name)}"
