@@ -311,14 +311,37 @@ SOURCES = {
     source: sorted(table for table in WITHOUT if table.startswith(f"{source}."))
     for source in ("experiments", "feedback", "email", "marketing")
 }
-CASES: dict[str, list[str]] = {**{table: [table] for table in WITHOUT}, **SOURCES}
+# Tables whose effects have nothing in common: one build tells of both.
+PAIRS = (
+    ("storefront.customers", "storefront.deliveries"),
+    ("storefront.order_items", "marketing.referrals"),
+    ("storefront.products", "feedback.reviews"),
+    ("storefront.refunds", "email.campaigns"),
+    ("storefront.promotions", "email.email_events"),
+    ("storefront.exchange_rates", "feedback.nps_surveys"),
+    ("support.tickets", "marketing.ad_spend"),
+    ("web.events", "experiments.experiments"),
+)
+# Exposures are told by their source: without experiments alone nothing else changes.
+CASES: dict[str, list[str]] = {**{" and ".join(pair): [*pair] for pair in PAIRS}, **SOURCES}
 
 
 def test_every_table_and_source_that_may_be_absent_has_a_case() -> None:
     assert set(WITHOUT) == TABLES - {"storefront.orders"}
+    assert {table for pair in PAIRS for table in pair} == set(WITHOUT) - {"experiments.exposures"}
+    assert WITHOUT["experiments.experiments"] == Effect()
     sources = [table.partition(".")[0] for table in TABLES]
     several = {source for source in sources if sources.count(source) > 1}
     assert set(SOURCES) == several - {"storefront"}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_what_one_table_of_a_pair_changes_the_other_does_not(pair: tuple[str, str]) -> None:
+    one, other = (WITHOUT[table] for table in pair)
+    changed, also = one.may_change(), other.may_change()
+    assert not [mart for mart in changed if changed[mart] & also.get(mart, set())]
+    assert not set(one.empty.split()) & {*also, *other.empty.split()}
+    assert not set(other.empty.split()) & set(changed)
 
 
 class Project:
