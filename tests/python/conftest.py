@@ -33,6 +33,8 @@ DBT = Path(sys.executable).parent / "dbt"
 CX = DBT.with_name("cx")
 DEMO = PROJECT / "data" / "demo"
 ONLINE_RETAIL = PROJECT / "examples" / "online_retail" / "lake"
+# A build that is compared with another, row by row, whose rows dbt has tested.
+UNTESTED = ("--exclude-resource-type", "test")
 Rows = "Sequence[Mapping[str, Any]]"
 # Their minutes at the end would keep one worker busy while the others wait.
 LONGEST = ("test_splits.py", "test_incremental.py", "test_demo.py")

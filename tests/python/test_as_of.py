@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import BuildLake, Warehouse, order, write_lake
+from conftest import UNTESTED, BuildLake, Warehouse, order, write_lake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -363,7 +363,7 @@ UNDATED: dict[str, list[dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def undated(tmp_path_factory: pytest.TempPathFactory, build_lake: BuildLake) -> Sequence[Warehouse]:
     lake = write_lake(tmp_path_factory.mktemp("undated"), UNDATED)
-    return [build_lake(lake), build_lake(lake)]
+    return [build_lake(lake), build_lake(lake, flags=UNTESTED)]
 
 
 def test_as_of_is_the_newest_happening_and_no_plan(undated: Sequence[Warehouse]) -> None:
