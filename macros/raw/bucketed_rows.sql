@@ -1,7 +1,7 @@
 {#- CTEs that give each judged row its bucket, the last one named `bucketed`. A key that stands in several rows is staged in
-    its newest good version: greatest updated_at, received_at, _loaded_at (nulls last), then content. Only such rows are
-    ranked. `good_bucket` is the bucket of a newest good version. -#}
-{% macro bucketed_rows(contract, good_bucket="'staged'") %}
+    its newest good version: greatest updated_at, received_at, _loaded_at (nulls last), then content, then `last_tie`, a column
+    that `good_bucket`, the bucket of a newest good version, looks at and content does not hold. Only such rows are ranked. -#}
+{% macro bucketed_rows(contract, good_bucket="'staged'", last_tie=none) %}
 ranked as (
 
     select
@@ -19,7 +19,7 @@ ranked as (
                 {%- for column in contract.columns if column.name in ['updated_at', 'received_at', '_loaded_at'] %}
                 {{ column.name }} desc nulls last,
                 {%- endfor %}
-                {{ row_json(contract) }} desc
+                {{ row_json(contract) }} desc{{ ', ' ~ last_tie ~ ' desc nulls last' if last_tie }}
         ) as version_number,
         -- their content is one, but the time of loading may quarantine one of them
         row_number() over (

@@ -454,18 +454,29 @@ def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
         " /test\n": "bot",
         "/test/": "staged",
     }
+    numbered = [(str(number), url) for number, url in enumerate(urls)]
+    # versions that differ in what is stripped alone, in both orders: the greatest text is the newest
+    versions = list(urls)[:2]
+    numbered += [("up", url) for url in versions] + [("down", url) for url in versions[::-1]]
     events = [
-        EVENTS[0] | {"event_id": str(number), "page_url": url, "received_at": AT}
-        for number, url in enumerate(urls)
+        EVENTS[0] | {"event_id": event, "page_url": url, "received_at": AT}
+        for event, url in numbered
     ]
     tables = {"storefront/orders": [order("o")], "web/events": events}
     lake = write_lake(tmp_path / "lake", tables)
     built = build_lake(lake, project=project, select="+stg_web__events", flags=ALONE)
     found = built.query(
-        "select page_url, row_bucket from staging.stg_web__events order by event_id"
+        "select event_id, page_url, row_bucket from staging.stg_web__events"
+        " order by event_id, row_bucket"
     )
-    assert [bucket for _, bucket in found] == list(urls.values())
-    assert [url for url, _ in found[:2]] == ["https://s.example/a?utm_source=x"] * 2
+    assert [bucket for _, _, bucket in found[:4]] == list(urls.values())
+    assert [url for _, url, _ in found[:2]] == ["https://s.example/a?utm_source=x"] * 2
+    assert [(event, bucket) for event, _, bucket in found[4:]] == [
+        ("down", "duplicate"),
+        ("down", "staged"),
+        ("up", "duplicate"),
+        ("up", "staged"),
+    ]
 
 
 # table, a row of it, a column and its type, numbers that do not cast there and their text

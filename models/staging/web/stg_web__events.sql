@@ -102,7 +102,7 @@ judged as {{ not_materialized() }} (
 
 ),
 
-{{ bucketed_rows(contract, good_bucket) }},
+{{ bucketed_rows(contract, good_bucket, last_tie='page_url__raw') }},
 
 final as (
 
