@@ -31,7 +31,8 @@
         {% do mistakes.append(['non_promo_kinds', 'must be a list of ' ~ kinds | join(', ')]) %}
     {% endif %}
     {% for name, words in {
-        'clv_model': ['mbg_nbd', 'bg_nbd'], 'clv_group_by': ['all', 'is_promo_acquired', 'acquisition_channel'],
+        'clv_model': ['mbg_nbd', 'bg_nbd'],
+        'clv_group_by': ['all', 'is_promo_acquired', 'acquisition_channel', 'first_category', 'country'],
     }.items() if var(name) not in words %}
         {% do mistakes.append([name, 'must be one of ' ~ words | join(', ')]) %}
     {% endfor %}

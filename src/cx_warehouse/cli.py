@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cx_warehouse.settings import DEMO_RAW_PATH, CxError, Settings
+from cx_warehouse.settings import DEMO_KEY_WARNING, CxError, Settings
 
 # Commands import what they need themselves: `cx --help` must not wait for Great Expectations, dbt
 # or DuckDB.
@@ -98,7 +98,7 @@ def check_marts_command(variables: Variables = "") -> None:
     from cx_warehouse.quality.gates import check_marts
 
     parsed = parse_variables(variables)
-    settings = read_settings()
+    settings = read_settings(reads_lake=False)
     _tell(check_marts(settings, parsed), settings)
 
 
@@ -107,8 +107,14 @@ def publish() -> None:
     """Publish the build that both gates have passed."""
     from cx_warehouse.publish import publish as run
 
-    settings = read_settings()
+    settings = read_settings(reads_lake=False)
     publication = run(settings)
+    if not publication.is_lake_checked:
+        print(
+            "cx: warning: the raw gate has checked other files than were built;"
+            " `cx check raw` checks those that are there",
+            file=sys.stderr,
+        )
     print(f"published {settings.serve_path} -> {publication.serve_file.name}")
 
 
@@ -149,7 +155,7 @@ def measure_identity_command(truth: Truth) -> None:
     """Say how many device events were given to the person who was behind them."""
     from cx_warehouse.measure.identity import describe, measure_identity
 
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(reads_lake=False)
     print("\n".join(describe(measure_identity(settings, truth), truth)))
 
 
@@ -158,7 +164,8 @@ def measure_reminders_command(truth: Truth) -> None:
     """Say what cart reminders did, by the carts left without one at random."""
     from cx_warehouse.measure.reminders import describe, measure_reminders
 
-    print("\n".join(describe(measure_reminders(Settings.from_environment(), truth))))
+    settings = Settings.from_environment(reads_lake=False)
+    print("\n".join(describe(measure_reminders(settings, truth))))
 
 
 @app.command()
@@ -166,7 +173,7 @@ def pictures(out: Pictures = None) -> None:
     """Draw the published marts as SVG: calibration of CLV, retention, micro-conversions."""
     from cx_warehouse.pictures import draw_pictures
 
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(reads_lake=False)
     for path, told in draw_pictures(settings, out or settings.warehouse_dir / "pictures"):
         print(f"{path}: {told}")
 
@@ -227,8 +234,13 @@ def parse_variables(text: str) -> dict[str, Any]:
     return {str(name): value for name, value in parsed.items()}
 
 
-def read_settings() -> Settings:
+def read_settings(*, reads_lake: bool = True) -> Settings:
     """Read the environment, create the warehouse's folder, and warn of the demo key.
+
+    Parameters
+    ----------
+    reads_lake
+        Whether the raw lake has to be there; e-mails are hashed only then.
 
     Returns
     -------
@@ -240,14 +252,10 @@ def read_settings() -> Settings:
     CxError
         If a variable holds what cannot be used.
     """
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(reads_lake=reads_lake)
     settings.create_warehouse_dir()
-    if settings.uses_demo_key and settings.raw_path != DEMO_RAW_PATH:
-        print(
-            "cx: warning: e-mails are hashed with the demo key, which everybody knows;"
-            " set CX_PII_KEY to a secret of your own",
-            file=sys.stderr,
-        )
+    if reads_lake and settings.hashes_with_demo_key:
+        print(f"cx: {DEMO_KEY_WARNING}", file=sys.stderr)
     return settings
 
 
@@ -265,6 +273,9 @@ def main() -> None:
         app()
     except CxError as error:
         print(f"cx: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"cx: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -12,7 +13,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from cx_warehouse.lake import register_lake
 from cx_warehouse.quality.gates import in_use_message
 from cx_warehouse.run_state import create_run_state
-from cx_warehouse.settings import CxError, Settings
+from cx_warehouse.settings import DEMO_KEY_WARNING, CxError, Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -47,6 +48,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
             self.settings.create_warehouse_dir()
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
+        # Who names the demo key, as `cx` does when it has warned, knows.
+        if self.settings.hashes_with_demo_key and "CX_PII_KEY" not in os.environ:
+            print(DEMO_KEY_WARNING, file=sys.stderr)
 
     def update_connection_config(
         self,

@@ -224,10 +224,12 @@ def environment(settings: Settings) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        This process's environment with the `CX_*` variables set.
+        This process's environment with the `CX_*` variables set, and without those that tell dbt of
+        another project, profile or target, or to leave work out.
     """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     return {
-        **os.environ,
+        **kept,
         "CX_RAW_PATH": str(settings.raw_path),
         "CX_RAW_FORMAT": settings.raw_format,
         "CX_WAREHOUSE_DIR": str(settings.warehouse_dir),

@@ -75,11 +75,15 @@ class Publication:
         The folder that `parquet` now names.
     tables
         Published tables, `dq_validation_results` included.
+    is_lake_checked
+        Whether the raw gate has looked at the very files that were built. Otherwise some have come
+        in between, or it was another lake.
     """
 
     serve_file: Path
     parquet_folder: Path
     tables: tuple[str, ...]
+    is_lake_checked: bool
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,9 @@ def publish(settings: Settings, *, keep_previous: bool = True) -> Publication:
             made = (publication.parquet_folder.name, publication.serve_file.name)
             for link, name in zip(links, made, strict=True):
                 _switch(link, name)
+        except CxError:
+            _remove_partial(folder)
+            raise
         except duckdb.Error as error:
             _remove_partial(folder)
             message = f"cannot publish {settings.build_path}: {str(error).splitlines()[0]}"
@@ -210,6 +217,9 @@ def _write(settings: Settings, identifier: str, results: Sequence[GateResult]) -
         for table in tables:
             _copy_table(connection, table)
         validation = _write_validation(connection, settings, results)
+        built = connection.execute(
+            "select lake_fingerprint from build.quality.dq_builds"
+        ).fetchall()
         published = [*tables, validation]
         _write_parquet(connection, published, partial_folder)
         connection.execute("checkpoint serve")
@@ -219,7 +229,8 @@ def _write(settings: Settings, identifier: str, results: Sequence[GateResult]) -
     partial_file.rename(serve_file)
     _sync(folder)
     names = tuple(f"{table.schema}.{table.name}" for table in published)
-    return Publication(serve_file, parquet_folder, names)
+    is_lake_checked = built == [(results[GATES.index("raw")].run_id,)]
+    return Publication(serve_file, parquet_folder, names, is_lake_checked)
 
 
 @contextmanager

@@ -11,6 +11,10 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 DEMO_RAW_PATH: Final = PROJECT_ROOT / "data" / "demo"
 DEMO_PII_KEY: Final = "cx-warehouse-demo-key"
 RAW_FORMATS: Final = {"parquet": ".parquet", "csv": ".csv", "json": ".json"}
+DEMO_KEY_WARNING: Final = (
+    "warning: e-mails are hashed with the demo key, which everybody knows;"
+    " set CX_PII_KEY to a secret of your own"
+)
 MINIMUM_KEY_LENGTH: Final = 8
 
 
@@ -55,13 +59,18 @@ class Settings:
         return self.warehouse_dir / "validation"
 
     @property
-    def uses_demo_key(self) -> bool:
-        """Whether e-mails are hashed with the key that everybody knows."""
-        return self.pii_key == DEMO_PII_KEY
+    def hashes_with_demo_key(self) -> bool:
+        """Whether e-mails of another shop than the demo are hashed with the key of the demo."""
+        return self.pii_key == DEMO_PII_KEY and self.raw_path != DEMO_RAW_PATH
 
     @classmethod
-    def from_environment(cls) -> Settings:
+    def from_environment(cls, *, reads_lake: bool = True) -> Settings:
         """Read the `CX_*` variables, each with a working default.
+
+        Parameters
+        ----------
+        reads_lake
+            Whether the raw lake has to be there.
 
         Raises
         ------
@@ -69,7 +78,7 @@ class Settings:
             If a variable holds what cannot be used.
         """
         raw_path = Path(os.environ.get("CX_RAW_PATH") or DEMO_RAW_PATH).expanduser().absolute()
-        if not raw_path.is_dir():
+        if reads_lake and not raw_path.is_dir():
             message = f"CX_RAW_PATH: {raw_path} is not a folder; set it to the root of the raw lake"
             raise CxError(message)
         raw_format = os.environ.get("CX_RAW_FORMAT") or "parquet"

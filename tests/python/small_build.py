@@ -71,7 +71,9 @@ insert into marts.fct_sales_movements values
     ('r-o-2', 'o-2', 'p-2', 'refund', 0, 0, 0, 3, 0, 0, -3),
     ('c-o-4', 'o-4', 'p-4', 'cancellation', -10, -1, -9, 0, -2, 0, -11);
 insert into marts.fct_refunds values ('f-1', 'o-2', 3);
-create table quality.dq_builds (build_id varchar not null, as_of timestamp);
+create table quality.dq_builds (
+    build_id varchar not null, as_of timestamp, lake_fingerprint varchar
+);
 create table quality.dq_row_counts (
     source_name varchar not null, table_name varchar not null, raw_rows bigint, staged_rows bigint,
     quarantined_rows bigint, duplicate_rows bigint, after_as_of_rows bigint,
@@ -256,7 +258,7 @@ def write_build(path: Path, build_id: str = "build-1", change: str = "") -> None
         connection.execute(BUILD)
         connection.execute(EXPERIENCE)
         connection.execute(
-            "insert into quality.dq_builds values (?, timestamp '2024-02-01')", [build_id]
+            "insert into quality.dq_builds values (?, timestamp '2024-02-01', 'lake-1')", [build_id]
         )
         if change:
             connection.execute(change)

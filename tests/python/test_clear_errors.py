@@ -67,7 +67,11 @@ WRONG_VARS = [
     ("fulfilment_cost_rate", True, "must be a number from 0 to 1"),
     ("click_id_source", "o'clock", "must be the name of a source such as google"),
     ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),
-    ("clv_group_by", "promo", "must be one of all, is_promo_acquired, acquisition_channel"),
+    (
+        "clv_group_by",
+        "promo",
+        "must be one of all, is_promo_acquired, acquisition_channel, first_category",
+    ),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
     ("journey_silence_days", 0, "must be a whole number from 1 to 36500"),
     ("identity_lookback_days", 10**9, "must be a whole number from 0 to 36500"),

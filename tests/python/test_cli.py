@@ -13,9 +13,17 @@ import yaml
 from jinja2 import Environment
 
 from cx_warehouse import cli, dbt_process
+from cx_warehouse.dbt_plugin import Plugin
 from cx_warehouse.dbt_process import DbtLog, command, environment, failure_message
 from cx_warehouse.publish import publish
-from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings
+from cx_warehouse.settings import (
+    DEMO_KEY_WARNING,
+    DEMO_PII_KEY,
+    DEMO_RAW_PATH,
+    PROJECT_ROOT,
+    CxError,
+    Settings,
+)
 from small_build import small_settings, write_build, write_orders
 
 if TYPE_CHECKING:
@@ -212,7 +220,25 @@ def test_publish_says_which_file_readers_now_see(settings, monkeypatch, capsys):
     write_build(settings.build_path)
     for command_line in (["check", "raw"], ["check", "marts"], ["publish"]):
         assert run(monkeypatch, *command_line) == 0
-    assert f"-> {settings.serve_path.readlink().name}" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert f"-> {settings.serve_path.readlink().name}" in captured.out
+    # the lake of this test is not the one of its hand-written build
+    assert "the raw gate has checked other files than were built" in captured.err
+
+
+@pytest.mark.parametrize("command_line", [["check", "marts"], ["publish"], ["pictures"]])
+def test_what_does_not_read_the_lake_does_not_need_it(settings, monkeypatch, capsys, command_line):
+    monkeypatch.setenv("CX_RAW_PATH", str(settings.raw_path / "not mounted"))
+    write_build(settings.build_path)
+    run(monkeypatch, *command_line)
+    assert "CX_RAW_PATH" not in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    out = str(tmp_path / "file" / "shop")
+    assert run(monkeypatch, *f"simulate --customers 5 --days 40 --seed 1 --out {out}".split()) == 1
+    assert capsys.readouterr().err == f"cx: {out}/truth: Not a directory\n"
 
 
 @pytest.mark.parametrize("text", ["{a: [", "[1, 2]", "word"])
@@ -233,10 +259,26 @@ def test_the_demo_key_on_another_lake_is_warned_of(settings, monkeypatch, capsys
     cli.read_settings()
     assert capsys.readouterr().err == ""
     monkeypatch.delenv("CX_PII_KEY")
-    assert cli.read_settings().uses_demo_key
-    assert "demo key" in capsys.readouterr().err
-    monkeypatch.setattr(cli, "DEMO_RAW_PATH", settings.raw_path)
     cli.read_settings()
+    assert "demo key" in capsys.readouterr().err
+    cli.read_settings(reads_lake=False)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("cx_warehouse.settings.DEMO_RAW_PATH", settings.raw_path)
+    cli.read_settings()
+    assert capsys.readouterr().err == ""
+
+
+def test_dbt_by_itself_warns_of_the_demo_key_too_but_not_twice(settings, monkeypatch, capsys):
+    assert not settings.hashes_with_demo_key
+    Plugin("", {})
+    monkeypatch.setenv("CX_PII_KEY", DEMO_PII_KEY)
+    Plugin("", {})
+    assert capsys.readouterr().err == ""
+    monkeypatch.delenv("CX_PII_KEY")
+    Plugin("", {})
+    assert capsys.readouterr().err == f"{DEMO_KEY_WARNING}\n"
+    monkeypatch.setenv("CX_RAW_PATH", str(DEMO_RAW_PATH))
+    Plugin("", {})
     assert capsys.readouterr().err == ""
 
 
@@ -292,6 +334,18 @@ def test_dbt_gets_absolute_paths_the_vars_as_given_and_no_unit_tests(settings):
     assert line[line.index("--exclude-resource-type") + 1] == "unit_test"
     assert environment(settings)["CX_WAREHOUSE_DIR"] == str(settings.warehouse_dir)
     assert "--full-refresh" not in command("", full_refresh=False)
+
+
+def test_dbt_is_not_led_to_another_project_by_the_shell(settings, monkeypatch):
+    monkeypatch.setenv("DBT_PROJECT_DIR", "/elsewhere")
+    monkeypatch.setenv("DBT_EMPTY", "1")
+    monkeypatch.setenv("OTHER", "kept")
+    found = environment(settings)
+    assert not [name for name in found if name.startswith("DBT_")]
+    assert found["OTHER"] == "kept"
+
+
+def test_vars_that_are_no_yaml_are_told():
     with pytest.raises(CxError):
         cli.parse_variables("[")
 

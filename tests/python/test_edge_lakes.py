@@ -455,7 +455,7 @@ def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
         "/test/": "staged",
     }
     numbered = [(str(number), url) for number, url in enumerate(urls)]
-    # versions that differ in what is stripped alone, in both orders: the greatest text is the newest
+    # versions that differ in what is stripped alone, in both orders: the greatest text is newest
     versions = list(urls)[:2]
     numbered += [("up", url) for url in versions] + [("down", url) for url in versions[::-1]]
     events = [

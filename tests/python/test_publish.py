@@ -229,6 +229,27 @@ def test_a_build_file_written_after_the_gate_is_refused(settings):
         publish(settings)
 
 
+def test_it_is_told_whether_the_raw_gate_has_seen_the_files_that_were_built(settings):
+    assert publish(settings).is_lake_checked
+    change = "update quality.dq_builds set lake_fingerprint = 'lake-2'"
+    write_build(settings.build_path, "build-2", change)
+    pass_gates(settings, "build-2")
+    assert not publish(settings).is_lake_checked
+
+
+def test_a_build_file_written_during_the_last_look_leaves_nothing_unfinished(settings, monkeypatch):
+    looks = iter([None, CxError("has been written since")])
+
+    def look(*_):
+        if error := next(looks):
+            raise error
+
+    monkeypatch.setattr(publishing, "_check_same_build", look)
+    with pytest.raises(CxError, match="has been written since"):
+        publish(settings)
+    assert not [name for name in names(settings) if "partial" in name]
+
+
 def test_a_result_that_is_no_result_is_one_clear_line(settings):
     (settings.validation_dir / "marts.parquet").write_bytes(b"no parquet")
     with pytest.raises(CxError, match="is not a gate's result; run `cx check marts` again"):

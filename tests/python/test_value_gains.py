@@ -87,6 +87,8 @@ def test_values_in_net_sales_are_no_margin():
     _, fits = predict(customers_of(histories, **basis), OPTIONS)
     orders = orders_of(histories, fits["model_run_id"][0].as_py())
     assert np.isnan(clv_gains(orders, fits, OPTIONS)).all()
+    nobody = orders_of(histories, "", model_run_id=pa.nulls(300, pa.string()))
+    assert np.isnan(clv_gains(nobody, fits, OPTIONS)).all()
 
 
 def test_without_orders_there_is_nothing_to_add():

@@ -34,6 +34,7 @@ touched as (
         order_month,
         channel_group
     from credits
+    where order_count > 0
     group by all
 
 ),
@@ -54,6 +55,7 @@ touched_by_markov as (
         ) as markov_margin,
         bool_and(order_margin is not null or markov_credit = 0) as markov_is_cost_known
     from markov
+    where order_count > 0
     group by all
 
 ),

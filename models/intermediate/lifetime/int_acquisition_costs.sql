@@ -21,10 +21,10 @@ spent as (
 
     select
         {{ month_of('ad_spend.spend_date') }} as cohort_month,
-        ad_channels.channel_group,
+        coalesce(ad_channels.channel_group, 'other') as channel_group,
         sum(ad_spend.spend) as spend
     from ad_spend
-    inner join ad_channels on lower(ad_spend.channel) = lower(ad_channels.channel)
+    left join ad_channels on lower(ad_spend.channel) = lower(ad_channels.channel)
     group by all
 
 ),

@@ -11,17 +11,58 @@ with refunds as (
 
 ),
 
-order_items as (
+refunded_orders as (
 
-    select * from {{ ref('int_order_items_valued') }}
-    where {{ touched('order', 'order_id') }}
+    select
+        order_id,
+        net_sales,
+        gross_sales,
+        prices_include_tax,
+        exchange_rate
+    from {{ ref('int_orders_converted') }}
+    where
+        {{ touched('order', 'order_id') }}
+        and order_id in (select refunds.order_id from refunds)
 
 ),
 
-orders as (
+known_lines as (
 
-    select * from {{ ref('int_orders_converted') }}
-    where {{ touched('order', 'order_id') }}
+    select
+        order_item_id,
+        order_id,
+        quantity,
+        net_sales,
+        line_cost
+    from {{ ref('int_order_items_valued') }}
+    where
+        {{ touched('order', 'order_id') }}
+        and order_id in (select refunds.order_id from refunds)
+
+),
+
+default_cost_share as (
+
+    select max(value) as cost_share
+    from {{ ref('cost_assumptions') }}
+    where cost_kind = 'cost_of_goods_share' and category is null
+
+),
+
+-- an order without lines is one of them, without a name
+order_items as (
+
+    select * from known_lines
+    union all
+    select
+        cast(null as varchar) as order_item_id,
+        orders.order_id,
+        1 as quantity,
+        orders.net_sales,
+        default_cost_share.cost_share * orders.gross_sales as line_cost
+    from refunded_orders as orders
+    cross join default_cost_share
+    anti join known_lines on orders.order_id = known_lines.order_id
 
 ),
 
@@ -43,7 +84,7 @@ order_sizes as (
                 end
             )
         ) * greatest(1, max(orders.exchange_rate)) + 0.000001 as tolerance
-    from orders
+    from refunded_orders as orders
     inner join order_items on orders.order_id = order_items.order_id
     group by orders.order_id, orders.net_sales
 
@@ -74,8 +115,10 @@ refunded_lines as (
     inner join order_items
         on
             refunds.order_id = order_items.order_id
-            and coalesce(refunds.refunded_item_id, order_items.order_item_id)
-            = order_items.order_item_id
+            and (
+                refunds.refunded_item_id is null
+                or refunds.refunded_item_id = order_items.order_item_id
+            )
     inner join order_sizes on refunds.order_id = order_sizes.order_id
 
 ),
@@ -112,8 +155,9 @@ returns as (
         quantity,
         line_cost,
         case
-            when names_line then coalesce(refunded_quantity, covered_quantity)
-            else covered_quantity
+            when not names_line or refunded_quantity is null then covered_quantity
+            when refunded_goods < 0 then -abs(refunded_quantity)
+            else refunded_quantity
         end as returned_quantity
     from covered
     where
@@ -144,7 +188,7 @@ running as (
         sum(restocked_quantity) over line_history as restocked_to_date
     from restockings
     window line_history as (
-        partition by order_item_id
+        partition by order_id, order_item_id
         order by refunded_at, refund_id
         rows between unbounded preceding and current row
     )

@@ -114,6 +114,8 @@ dense as (
         coalesce(activity.orders, 0) as orders,
         coalesce(activity.net_revenue, 0) as net_revenue,
         coalesce(activity.known_margin, 0) as known_margin,
+        coalesce(activity.net_sales, 0) as net_sales,
+        coalesce(activity.cost_known_sales, 0) as cost_known_sales,
         coalesce(activity.is_cost_known, true) as is_cost_known,
         {{ cost_known_share('activity.cost_known_sales', 'activity.net_sales') }}
             as cost_known_share
@@ -136,16 +138,26 @@ margins as (
 
 ),
 
--- unknown from the first period on whose margin is unknown
+-- margins to date go by what is known to date, as those of a period by its own
 cumulated as (
 
     select
-        *,
-        case
-            when count(*) over cohort_to_date
-                = count(contribution_margin) over cohort_to_date
-                then cast(sum(contribution_margin) over cohort_to_date as double)
-        end as cumulative_margin
+        cohort_month,
+        segment_name,
+        segment_value,
+        number,
+        period_month,
+        cohort_size,
+        active_customers,
+        orders,
+        net_revenue,
+        contribution_margin,
+        cost_known_share as period_cost_known_share,
+        {{ cost_known_share(
+            'sum(cost_known_sales) over cohort_to_date', 'sum(net_sales) over cohort_to_date'
+        ) }} as cost_known_share,
+        sum(known_margin) over cohort_to_date as known_margin,
+        bool_and(is_cost_known) over cohort_to_date as is_cost_known
     from margins
     window cohort_to_date as (
         partition by cohort_month, segment_name, segment_value
@@ -171,9 +183,9 @@ final as (
         cast(cumulated.orders as integer) as orders,
         cast(cumulated.net_revenue as decimal(18, 2)) as net_revenue,
         cast(cumulated.contribution_margin as decimal(18, 2)) as contribution_margin,
-        cumulated.cumulative_margin
+        cast({{ margin_if_known('cumulated') }} as double)
         / cumulated.cohort_size as cumulative_margin_per_customer,
-        cumulated.cost_known_share,
+        cumulated.period_cost_known_share as cost_known_share,
         settings.as_of >= {{ utc_from_reporting_time(
             'cast(' ~ dbt.dateadd('month', 1, 'cumulated.period_month')
             ~ ' as timestamp)'

@@ -42,25 +42,26 @@ def clv_gains(orders: pa.Table, fits: pa.Table, options: Options) -> Floats:
     -------
     numpy.ndarray
         Shape (n,): predicted value after less before, 0 before the first order and for an order
-        that adds to no history; NaN where values are in net sales, since costs are unknown.
+        that adds to no history; NaN where values are in net sales, since costs are unknown: one
+        fit in net sales says that all are.
     """
+    fitted = fits.to_pylist()
+    if any(fit["value_basis"] != "margin" for fit in fitted):
+        return np.full(orders.num_rows, np.nan)
     gains = np.zeros(orders.num_rows)
     age_days = _floats(orders["age_days"])
     histories = [
         {name: _floats(orders[f"{when}_{name}"]) for name in HISTORY}
         for when in ("after", "before")
     ]
-    for fit in fits.to_pylist():
+    for fit in fitted:
         is_fit = pc.equal(orders["model_run_id"], fit["model_run_id"]).combine_chunks()
         rows = np.flatnonzero(pc.fill_null(is_fit, fill_value=False).to_numpy(zero_copy_only=False))
-        if fit["value_basis"] == "margin":
-            estimates = estimates_of(fit)
-            after, before = (
-                _values(age_days, history, rows, estimates, options) for history in histories
-            )
-            gains[rows] = after - before
-        else:
-            gains[rows] = np.nan
+        estimates = estimates_of(fit)
+        after, before = (
+            _values(age_days, history, rows, estimates, options) for history in histories
+        )
+        gains[rows] = after - before
     return gains
 
 
