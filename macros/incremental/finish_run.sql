@@ -1,5 +1,6 @@
-{#- Ends a run: where every incremental model and every table that one reads succeeded, what it touched is done with. Else all stays noted, and the next
-    run does it again: a failed, a partial and a killed run lose nothing. -#}
+{#- Ends a run: where every incremental model and every table that one reads succeeded, what it touched is done with. Else all
+    stays noted, and the next run does it again: a failed, a partial and a killed run lose nothing. Only where every model
+    succeeded do all marts tell of the same rows. -#}
 {% macro finish_run(results) %}
     {% if not execute or not is_building() or flags.EMPTY %} {{ return('') }} {% endif %}
     {% set succeeded = [] %}
@@ -12,9 +13,11 @@
     {% if restated is not none %} {% do log('Restated ' ~ restated ~ ' rows of fct_person_months', info=true) %} {% endif %}
     {% set settings = graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first %}
     {#- In this order: dying in between, the next run does too much rather than too little. -#}
+    {% set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') %}
     update ops.runs
     set
         finished_at = {{ clock_time() }},
+        is_whole = {{ not models | reject('in', succeeded) | list }},
         as_of = {{ '(select max(as_of) from ' ~ settings.relation_name ~ ')' if settings else 'null' }}
     where run_number = {{ run_number() }};
     delete from ops.touched

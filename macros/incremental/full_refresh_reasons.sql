@@ -21,11 +21,14 @@
         {% do reasons.append('file ' ~ row.path ~ (' is no longer in the lake' if row.is_gone else ' changed')) %}
     {% endfor %}
     {#- a run that did not finish may have measured at any time up to its own -#}
-    {% if var('as_of') and run_query(
-        'select count(*) > 0 from ops.runs where run_number >= ' ~ finished.run_number
-        ~ ' and coalesce(as_of > ' ~ moment(var('as_of')) ~ ', true)'
-    )[0][0] %}
-        {% do reasons.append('as_of moved back') %}
+    {% if var('as_of') %}
+        {% set since = run_query(
+            'select bool_or(as_of > ' ~ moment(var('as_of')) ~ ') as is_earlier, bool_or(as_of is null) as is_open'
+            ~ ' from ops.runs where run_number >= ' ~ finished.run_number
+        )[0] %}
+        {% if since.is_earlier %} {% do reasons.append('as_of moved back') %}
+        {% elif since.is_open %} {% do reasons.append('a run without as_of did not finish') %}
+        {% endif %}
     {% endif %}
     {{ return(reasons) }}
 {% endmacro %}

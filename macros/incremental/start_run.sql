@@ -5,7 +5,7 @@
     {% set finished = last_finished_run() %}
     {% set reasons = full_refresh_reasons(finished) %}
     {% set rules = incremental_rules() %}
-    {% if not reasons %} {% do stop_at_changed_rules(fromjson(finished.rules), rules) %}
+    {% if not reasons %} {% do stop_at_changed_rules(with_base_currency(fromjson(finished.rules)), rules) %}
     {% elif finished and not flags.FULL_REFRESH %} {% do stop_at_changed_key(rules) %}
     {% endif %}
     {% if reasons and not flags.FULL_REFRESH %}
@@ -41,6 +41,17 @@
     {% set before = fromjson(run_query('select max_by(rules, run_number) as rules from ops.runs')[0].rules) %}
     {% set name = 'CX_PII_KEY' %}
     {% do stop_at_changed_rules({name: before[name]}, {name: rules[name]}) %}
+{% endmacro %}
+
+{#- The rules of a run: where it took the only currency of the orders for base_currency, or found no orders, naming that one
+    changes nothing. -#}
+{% macro with_base_currency(rules) %}
+    {% set settings = graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first %}
+    {% if settings and not rules['var base_currency'] and var('base_currency') %}
+        {% set found = run_query('select max(base_currency) from ' ~ settings.relation_name)[0][0] %}
+        {% do rules.update({'var base_currency': found or var('base_currency')}) %}
+    {% endif %}
+    {{ return(rules) }}
 {% endmacro %}
 
 {#- The last run that finished; none before the first. -#}

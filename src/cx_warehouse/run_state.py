@@ -23,12 +23,18 @@ CODE: Final = (
     "models/staging/**/*__sources.yml",
     "src/cx_warehouse/contract.py",
     "src/cx_warehouse/lake.py",
+    # a table, but what touched models read of it is no difference that it hands on
+    "models/intermediate/settings/*.sql",
+    "seeds/*.yml",
 )
+# dbt tells seeds above this size by their path; the list of exclusions is data.
+SEED_BYTES_THAT_DBT_HASHES: Final = 1024 * 1024
+SEEDS_OF_DATA: Final = frozenset({"identity_exclusions.csv"})
 TABLES: Final = {
     "runs": (
         "run_number BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, is_full_refresh BOOLEAN,"
         " reasons VARCHAR, rules VARCHAR, code_hash VARCHAR, is_as_of_given BOOLEAN,"
-        " as_of TIMESTAMP"
+        " as_of TIMESTAMP, is_whole BOOLEAN"
     ),
     "files": "path VARCHAR, size_bytes BIGINT, modified_at TIMESTAMP, run_number BIGINT",
     "touched": "entity VARCHAR, entity_key VARCHAR, model_name VARCHAR",
@@ -40,12 +46,17 @@ TABLES: Final = {
 
 
 def code_hash() -> str:
-    """Return a hash of the code that reads and judges raw rows."""
+    """Return a hash of the code that reads and judges raw rows, and of seeds too large for dbt."""
     digest = hashlib.sha256()
-    for pattern in CODE:
-        for path in sorted(PROJECT_ROOT.glob(pattern)):
-            digest.update(path.relative_to(PROJECT_ROOT).as_posix().encode())
-            digest.update(path.read_bytes())
+    paths = [path for pattern in CODE for path in sorted(PROJECT_ROOT.glob(pattern))]
+    paths += [
+        path
+        for path in sorted(PROJECT_ROOT.glob("seeds/*.csv"))
+        if path.stat().st_size > SEED_BYTES_THAT_DBT_HASHES and path.name not in SEEDS_OF_DATA
+    ]
+    for path in paths:
+        digest.update(path.relative_to(PROJECT_ROOT).as_posix().encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

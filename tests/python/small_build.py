@@ -20,9 +20,10 @@ MONEY = (
 BUILD = f"""
 create schema staging; create schema marts; create schema quality; create schema ops;
 create table ops.runs (
-    run_number bigint, finished_at timestamp, is_full_refresh boolean, reasons varchar
+    run_number bigint, finished_at timestamp, is_full_refresh boolean, reasons varchar,
+    is_whole boolean
 );
-insert into ops.runs values (1, timestamp '2024-01-01', false, '');
+insert into ops.runs values (1, timestamp '2024-01-01', false, '', true);
 create table ops.files (run_number bigint);
 create table ops.rewrites (run_number bigint, model_name varchar, deleted_rows bigint);
 create table staging.stg_orders as select 'secret@example.com' as email;

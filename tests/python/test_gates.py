@@ -639,8 +639,9 @@ def test_an_incomplete_build_is_one_clear_line(settings):
 @pytest.mark.parametrize(
     "change",
     [
-        "insert into ops.runs values (2, null, false, '')",
-        "update ops.runs set finished_at = null",
+        "insert into ops.runs values (2, null, false, '', null)",
+        "update ops.runs set finished_at = null, is_whole = null",
+        "update ops.runs set is_whole = false",
         "drop table ops.runs",
     ],
 )

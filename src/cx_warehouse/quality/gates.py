@@ -327,11 +327,11 @@ def _check_finished(settings: Settings, connection: duckdb.DuckDBPyConnection) -
         "select count(*) > 0 from duckdb_tables() where schema_name = 'ops' and table_name = 'runs'"
     ).fetchone()
     is_finished = found == (True,) and connection.execute(
-        "select arg_max(finished_at is not null, run_number) from ops.runs"
+        "select arg_max(coalesce(is_whole, false), run_number) from ops.runs"
     ).fetchone() == (True,)
     if not is_finished:
         message = (
-            f"the last run into {settings.build_path} failed, or left models out that others read;"
+            f"the last run into {settings.build_path} failed, or left models out;"
             " run `cx build` or `dbt build`"
         )
         raise CxError(message)
