@@ -11,58 +11,21 @@ with refunds as (
 
 ),
 
-refunded_orders as (
-
-    select
-        order_id,
-        net_sales,
-        gross_sales,
-        prices_include_tax,
-        exchange_rate
-    from {{ ref('int_orders_converted') }}
-    where
-        {{ touched('order', 'order_id') }}
-        and order_id in (select refunds.order_id from refunds)
-
-),
-
-known_lines as (
-
-    select
-        order_item_id,
-        order_id,
-        quantity,
-        net_sales,
-        line_cost
-    from {{ ref('int_order_items_valued') }}
-    where
-        {{ touched('order', 'order_id') }}
-        and order_id in (select refunds.order_id from refunds)
-
-),
-
-default_cost_share as (
-
-    select max(value) as cost_share
-    from {{ ref('cost_assumptions') }}
-    where cost_kind = 'cost_of_goods_share' and category is null
-
-),
-
--- an order without lines is one of them, without a name
 order_items as (
 
-    select * from known_lines
-    union all
-    select
-        cast(null as varchar) as order_item_id,
-        orders.order_id,
-        1 as quantity,
-        orders.net_sales,
-        default_cost_share.cost_share * orders.gross_sales as line_cost
-    from refunded_orders as orders
-    cross join default_cost_share
-    anti join known_lines on orders.order_id = known_lines.order_id
+    select * from {{ ref('int_returnable_lines') }}
+    where
+        {{ touched('order', 'order_id') }}
+        and order_id in (select refunds.order_id from refunds)
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_converted') }}
+    where
+        {{ touched('order', 'order_id') }}
+        and order_id in (select refunds.order_id from refunds)
 
 ),
 
@@ -84,7 +47,7 @@ order_sizes as (
                 end
             )
         ) * greatest(1, max(orders.exchange_rate)) + 0.000001 as tolerance
-    from refunded_orders as orders
+    from orders
     inner join order_items on orders.order_id = order_items.order_id
     group by orders.order_id, orders.net_sales
 

@@ -115,7 +115,7 @@ final as (
         first_orders.country,
         ranked_lines.category as first_category,
         case
-            when web.first_session_at is null then null
+            when not web.has_events then null
             when first_orders.sales_channel in ('store', 'marketplace', 'phone')
                 then first_orders.sales_channel
             when sources.channel_group is not null then sources.channel_group

@@ -11,7 +11,7 @@ with landed as (
         anonymous_id,
         event_name,
         coalesce(page_type, '') as page_type,
-        coalesce(landing_page, '') as landing_page
+        coalesce(first_page, '') as first_page
     from {{ ref('int_sessions_landed') }}
     where {{ touched('device', 'anonymous_id') }}
 
@@ -28,7 +28,7 @@ beginnings as (
     select
         event_name,
         page_type,
-        landing_page
+        first_page
     from landed
     group by all
 
@@ -40,7 +40,7 @@ matches as (
     select
         beginnings.event_name,
         beginnings.page_type,
-        beginnings.landing_page,
+        beginnings.first_page,
         min_by(intent_rules.intent, intent_rules.rule_number) as intent
     from beginnings
     inner join intent_rules
@@ -48,7 +48,7 @@ matches as (
             coalesce(intent_rules.event_name, '') in ('', beginnings.event_name)
             and coalesce(intent_rules.page_type, '') in ('', beginnings.page_type)
             and {{ matches_pattern(
-                'beginnings.landing_page', "coalesce(intent_rules.page_pattern, '')"
+                'beginnings.first_page', "coalesce(intent_rules.page_pattern, '')"
             ) }}
     group by all
 
@@ -65,7 +65,7 @@ final as (
         on
             landed.event_name = matches.event_name
             and landed.page_type = matches.page_type
-            and landed.landing_page = matches.landing_page
+            and landed.first_page = matches.first_page
 
 )
 

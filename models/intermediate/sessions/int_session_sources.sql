@@ -20,6 +20,7 @@ referred as (
         case
             when
                 own_hosts.own_host is not null
+                or landed.referrer_host = landed.page_host
                 or right(landed.referrer_host, length(landed.page_host) + 1)
                 = '.' || landed.page_host
                 or right(landed.page_host, length(landed.referrer_host) + 1)

@@ -13,8 +13,7 @@ with sessions as (
     select
         session_id,
         anonymous_id,
-        first_event_id,
-        landing_page
+        first_event_id
     from {{ ref('int_sessions_summarised') }}
     where {{ touched('device', 'anonymous_id') }}
 
@@ -32,7 +31,6 @@ first_events as (
     select
         sessions.session_id,
         sessions.anonymous_id,
-        sessions.landing_page,
         events.event_name,
         events.page_type,
         events.device_type,
@@ -42,6 +40,7 @@ first_events as (
             events.{{ name }}, {{ url_parameter('events.page_url', name) }}
         ) as {{ name }},
         {% endfor -%}
+        {{ url_path('events.page_url') }} as first_page,
         {{ url_host('events.page_url') }} as page_host,
         {{ url_host('events.referrer_url') }} as referrer_host,
         case
@@ -68,7 +67,7 @@ final as (
         anonymous_id,
         event_name,
         page_type,
-        landing_page,
+        first_page,
         device_type,
         country,
         utm_source,

@@ -10,12 +10,30 @@ with sessions as (
 
 ),
 
+-- also of a shop that names no device, or of bots alone
+events as (
+
+    select count(*) > 0 as has_events
+    from {{ ref('stg_web__events') }}
+    where row_bucket not in ('quarantined', 'after_as_of')
+
+),
+
+started as (
+
+    select min(started_at) as first_session_at
+    from sessions
+
+),
+
 final as (
 
     select
         'web' as source_name,
-        min(started_at) as first_session_at
-    from sessions
+        events.has_events,
+        started.first_session_at
+    from events
+    cross join started
 
 )
 
