@@ -37,7 +37,7 @@ Days = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
 Out = Annotated[
-    Path, typer.Option("--out", help="Folder for lake/ and truth/, which must not exist in it.")
+    Path, typer.Option("--out", help="Folder for lake/ and truth/, which may hold nothing yet.")
 ]
 Dirt = Annotated[
     str,
