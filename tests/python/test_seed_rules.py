@@ -352,3 +352,55 @@ def test_seeds_without_rows_and_with_crlf_are_read_like_any_other(
         rows = 0 if seed in emptied else shipped
         assert built.query(f"select count(*) from seeds.{seed}") == [(rows,)]
     assert not built.query("select * from seeds.traffic_rules where pattern like '%' || chr(13)")
+
+
+def test_rows_appended_with_other_line_ends_are_read_as_they_stand(
+    build_lake: BuildLake, lake: Path, project: Path
+) -> None:
+    added = {"event_names": '\'zoom\',"a ""b"", c",true', "traffic_rules": "page_url,\\.x\\d"}
+    change_seeds(project, lambda seed, text: text + f"{added[seed]}\r\n" if seed in added else text)
+    built = build_lake(lake, project=project, command="seed", select=" ".join(added))
+    assert built.query("from seeds.event_names where source_name like '%zoom%'") == [
+        ("'zoom'", 'a "b", c', True)
+    ]
+    assert built.query(r"select pattern from seeds.traffic_rules where pattern like '%\d%'") == [
+        (r"\.x\d",)
+    ]
+    shipped = len((PROJECT / "seeds" / "traffic_rules.csv").read_text().splitlines()) - 1
+    assert built.query("select count(*) from seeds.traffic_rules") == [(shipped + 1,)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_that_is_no_row_of_its_file_is_named(
+    build_lake: BuildLake, lake: Path, project: Path, end: str
+) -> None:
+    typos = {"event_names": "zoomed,zoomed", "support_sla": 'chat,"low,1', "ad_channels": "a,b,c"}
+    change_seeds(project, lambda seed, text: text + typos.get(seed, "") + end)
+    select = " ".join(typos)
+    built = build_lake(lake, project=project, command="seed", select=select, check=False)
+    for seed in typos:
+        assert f"seed {seed} (seeds/{seed}.csv)" in built.output
+    assert "zoomed,zoomed" in built.output
+    assert 'chat,"low,1' in built.output
+    assert "values, but Table only has 2 columns" in built.output
+    assert "sniff" not in built.output
+
+
+def test_columns_in_another_order_or_number_are_read_by_name(
+    build_lake: BuildLake, lake: Path, project: Path, tmp_path: Path
+) -> None:
+    change_seeds(project, lambda _, text: text)
+    built = build_lake(lake, project=project, command="seed", folder=tmp_path)
+    assert built.query("describe seeds.ad_channels")[1][:2] == ("channel_group", "VARCHAR")
+    changed = {
+        "ad_channels": "remark,channel_group,channel\nours,paid_search,google\n",
+        "value_map": "value,column_name,table_name\nplaced,status,orders\n",
+    }
+    change_seeds(project, changed.get)
+    built = build_lake(lake, project=project, command="seed", folder=tmp_path)
+    assert built.query("select channel, channel_group, remark from seeds.ad_channels") == [
+        ("google", "paid_search", "ours")
+    ]
+    assert built.query("select table_name, column_name, value from seeds.value_map") == [
+        ("orders", "status", "placed")
+    ]
