@@ -93,6 +93,7 @@ TYPOS = [
     ("lifecycle_stages", "7,sleeping,,,90", "orders_min is empty or negative"),
     ("lifecycle_stages", "8,sleeping,2,1,90", "orders_max is below orders_min"),
     ("lifecycle_stages", "9,sleeping,2,3,-1", "days_since_last_order_max is negative"),
+    ("lifecycle_stages", "10,sleeping,0,3,", ""),
     ("cost_assumptions", "agent_minute,email,-0.5", "value is empty or negative"),
     ("cost_assumptions", "agent_minute,phone,", "value is empty or negative"),
     ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
@@ -303,6 +304,34 @@ def test_rows_that_ship_are_not_named(misspelt: Warehouse, seed: str) -> None:
     # the row that ships and the row that repeats it are both named
     repeats = {"value_map": 1, "event_names": 1, "support_sla": 1, "ad_channels": 1}.get(seed, 0)
     assert named == sum(bool(typo) for name, _, typo in TYPOS if name == seed) + repeats
+
+
+@pytest.mark.parametrize(
+    ("stages", "mistake"),
+    [
+        ("", "of any age; no row holds who never bought"),
+        ("1,lapsed,1,,", "seed lifecycle_stages: no row holds who never bought"),
+        (
+            "1,visitor,0,0,|2,lapsed,1,9,",
+            "seed lifecycle_stages: no row holds any number of orders",
+        ),
+        ("1,all,0,,90", "seed lifecycle_stages: no row holds any number of orders of any age"),
+        ("1,visitor,0,0,|2,once,1,1,90|3,often,2,,", "3,often,2,,: fewer orders of any age"),
+        ("1,visitor,0,0,|2,once,1,1,|3,often,3,,", "3,often,3,,: fewer orders of any age"),
+        ("1,often,4,,|2,visitor,0,0,|3,once,1,1,|4,some,2,3,|5,more,2,,9", ""),
+        ("1,everybody,0,,", ""),
+    ],
+)
+def test_stages_that_leave_somebody_out_are_refused(
+    build_lake: BuildLake, lake: Path, project: Path, stages: str, mistake: str
+) -> None:
+    header = (PROJECT / "seeds" / "lifecycle_stages.csv").read_text().splitlines()[0]
+    (project / "seeds" / "lifecycle_stages.csv").write_text(
+        "\n".join([header, *stages.split("|"), ""])
+    )
+    built = build_lake(lake, project=project, select="lifecycle_stages", check=False)
+    assert built.succeeded == (not mistake)
+    assert mistake in built.output
 
 
 def test_every_seed_has_rules() -> None:
