@@ -11,7 +11,7 @@
         {% set longest = {'days': 36500, 'hours': 876000, 'minutes': 52560000, 'months': 1200}.get(name.split('_')[-1]) %}
         {% set high = longest if high is none else high %}
         {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers', 'sessions'] or name.startswith('identity_max') %}
-        {% if value is not number or value is boolean or value < low or (high is not none and value > high)
+        {% if value is not number or value is boolean or value - value != 0 or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
             {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
                 ~ (' to ' ~ high if high is not none else ' on')]) %}

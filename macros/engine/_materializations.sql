@@ -75,7 +75,25 @@
         from {{ file }} (format csv, auto_detect false, header true, strict_mode {{ is_strict }})
     {% endset %}
     {% do adapter.add_query(sql, abridge_sql_log=True) %}
+    {% do check_seed_numbers(agate_table) %}
     {{ return(sql) }}
+{% endmacro %}
+
+{#- What the engine reads without a word and no rule can tell afterwards: 1.5 as the whole number 2, nan as a number. -#}
+{% macro check_seed_numbers(agate_table) %}
+    {% set mistakes = [] %}
+    {% for row in agate_table.rows %}
+        {% for name, type in config.get('column_types', {}).items() if row.get(name) %}
+            {% set wrong = {'integer': '[.]0*[1-9]|[eE]-', 'double': '[nN]'}.get(type) %}
+            {% if wrong and modules.re.search(wrong, row[name]) %}
+                {% do mistakes.append(row.values() | map('default', '', true) | join(',') ~ ': '
+                    ~ name ~ ' is no ' ~ {'integer': 'whole number', 'double': 'number'}[type]) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% if mistakes %}
+        {{ exceptions.raise_compiler_error('seed ' ~ this.identifier ~ ': ' ~ mistakes | join('; ')) }}
+    {% endif %}
 {% endmacro %}
 
 {#- Always made anew, or columns that were added, dropped or typed since would need a full refresh. -#}

@@ -122,6 +122,15 @@ def test_a_var_of_a_wrong_kind_is_named_before_a_model_stumbles_over_it(
         assert any(line.startswith(f"var {name}: '{value}' must be") for line in lines)
 
 
+def test_a_var_that_is_no_finite_number_is_named(
+    build_lake: BuildLake, lake: Path, bare_project: Path
+) -> None:
+    given = ["--vars", "{money_tolerance: .inf, cart_abandon_hours: .nan}"]
+    output = error_of(build_lake, lake, project=bare_project, flags=given)
+    assert "var money_tolerance: 'inf' must be a number from 0 on" in output
+    assert "var cart_abandon_hours: 'nan' must be a number from 0 to 876000" in output
+
+
 @pytest.mark.parametrize("kinds", [["loyal"], ["loyalty", "Winback"], [None]])
 def test_a_kind_of_promotion_that_there_is_none_of_is_named(
     build_lake: BuildLake, lake: Path, kinds: list[Any]

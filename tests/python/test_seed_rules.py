@@ -73,6 +73,12 @@ TYPOS = [
         "customer_id,c-4,email,abc",
         "linked_kind is none of customer_id, email_hash, anonymous_id",
     ),
+    (
+        "identity_exclusions",
+        "customer_id,c-5,customer_id,c-6",
+        "two identifiers of one kind have no link",
+    ),
+    ("identity_exclusions", "customer_id,null,email_hash,abc", ""),
     ("identity_exclusions", "customer_id,c-5,email_hash,abc", ""),
     ("identity_exclusions", "anonymous_id,a-1,,", ""),
     (
@@ -86,14 +92,16 @@ TYPOS = [
         "only cost_of_goods_share has a category",
     ),
     ("cost_assumptions", "return_handling,,-0.25", "value is empty or negative"),
-    ("rfm_segments", "0,Best,5,5,5,5,5,5", "rfm_segment is no name in lower_snake_case"),
+    ("rfm_segments", "0,,5,5,5,5,5,5", "rfm_segment is empty"),
+    ("rfm_segments", "13,Very best,5,5,5,5,5,5", ""),
     ("rfm_segments", "10,best,0,5,5,5,5,5", "recency is no range of 1 to 5"),
     ("rfm_segments", "11,best,5,5,5,4,5,5", "frequency is no range of 1 to 5"),
     ("rfm_segments", "12,best,5,5,5,5,5,", "monetary is no range of 1 to 5"),
     ("lifecycle_stages", "7,sleeping,,,90", "orders_min is empty or negative"),
     ("lifecycle_stages", "8,sleeping,2,1,90", "orders_max is below orders_min"),
     ("lifecycle_stages", "9,sleeping,2,3,-1", "days_since_last_order_max is negative"),
-    ("lifecycle_stages", "10,sleeping,0,3,", ""),
+    ("lifecycle_stages", "10,,0,3,", "lifecycle_stage is empty"),
+    ("lifecycle_stages", "11,VIP,0,3,", ""),
     ("cost_assumptions", "agent_minute,email,-0.5", "value is empty or negative"),
     ("cost_assumptions", "agent_minute,phone,", "value is empty or negative"),
     ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
@@ -433,3 +441,24 @@ def test_columns_in_another_order_or_number_are_read_by_name(
     assert built.query("select table_name, column_name, value from seeds.value_map") == [
         ("orders", "status", "placed")
     ]
+
+
+def test_numbers_that_would_be_rounded_or_are_none_are_named(
+    build_lake: BuildLake, lake: Path, project: Path
+) -> None:
+    typos = {
+        "lifecycle_stages": ["7,sleeping,1.5,2.5,1"],
+        "support_sla": ["email,low,nan", "email,lower,-inf"],
+        "rfm_segments": ["10.0,best,5.0,5,5,5,5,5.00"],
+    }
+    change_seeds(
+        project, lambda seed, text: text + "".join(f"{row}\n" for row in typos.get(seed, []))
+    )
+    select = " ".join(typos)
+    built = build_lake(lake, project=project, command="seed", select=select, check=False)
+    assert (
+        "seed lifecycle_stages: 7,sleeping,1.5,2.5,1: orders_min is no whole number"
+    ) in built.output
+    assert "seed support_sla: email,low,nan: hours is no number; email,lower,-inf" in built.output
+    best = "select * from seeds.rfm_segments where rfm_segment = 'best'"
+    assert built.query(best) == [(10, "best", 5, 5, 5, 5, 5, 5)]
