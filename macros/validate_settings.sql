@@ -48,8 +48,8 @@
     {% endif %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) or name == 'earliest_plausible_at' %}
         {% set text = var(name) | string %}
-        {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(Z|[+-][0-9:]+)?)?', text)
-            or run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
+        {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+( *([zZ]|[+-][0-9:]+))?)?', text)
+            or run_query('select ' ~ utc_timestamp("'" ~ text ~ "'") ~ ' is null')[0][0] %}
             {% do mistakes.append([name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)']) %}
         {% endif %}
     {% endfor %}

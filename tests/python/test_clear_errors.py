@@ -70,7 +70,7 @@ WRONG_VARS = [
     (
         "clv_group_by",
         "promo",
-        "must be one of all, is_promo_acquired, acquisition_channel, first_category",
+        "must be one of all, is_promo_acquired, acquisition_channel, first_category, country",
     ),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
     ("journey_silence_days", 0, "must be a whole number from 1 to 36500"),
@@ -120,6 +120,14 @@ def test_a_var_of_a_wrong_kind_is_named_before_a_model_stumbles_over_it(
     lines = {line.strip() for line in output.splitlines()}
     for name, value in WRONG_KINDS.items():
         assert any(line.startswith(f"var {name}: '{value}' must be") for line in lines)
+
+
+@pytest.mark.parametrize("text", ["2024-06-30T18:00Z", "2024-06-30 20:00 +02:00"])
+def test_a_moment_may_be_written_as_in_data(
+    build_lake: BuildLake, lake: Path, bare_project: Path, text: str
+) -> None:
+    moments = dict.fromkeys(("as_of", "earliest_plausible_at", "latest_plausible_at"), text)
+    build_lake(lake, project=bare_project, vars=moments)
 
 
 def test_a_var_that_is_no_finite_number_is_named(
