@@ -178,10 +178,7 @@ def test_a_wrong_raw_path_is_named(
         ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
         ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
         ({"CX_THREADS": "many"}, "Could not render {{ (env_var('CX_THREADS', '') or '2')"),
-        (
-            {"CX_PII_KEY": "hush"},
-            "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
-        ),
+        ({"CX_PII_KEY": ""}, "CX_PII_KEY: the key is empty; set a secret, or unset it to use"),
     ],
     ids=str,
 )
@@ -194,7 +191,14 @@ def test_a_wrong_environment_variable_is_named(
 ) -> None:
     output = error_of(build_lake, lake, project=bare_project, environment=environment)
     assert message in output
-    assert "hush" not in output
+
+
+def test_a_short_key_is_warned_of_and_never_shown(
+    build_lake: BuildLake, lake: Path, bare_project: Path
+) -> None:
+    built = build_lake(lake, project=bare_project, environment={"CX_PII_KEY": "hush"})
+    assert "hashed with a key of less than 8 characters" in built.output
+    assert "hush" not in built.output
 
 
 def test_a_file_in_place_of_the_warehouse_is_named(
