@@ -11,7 +11,7 @@
         {% set longest = {'days': 36500, 'hours': 876000, 'minutes': 52560000, 'months': 1200}.get(name.split('_')[-1]) %}
         {% set high = longest if high is none else high %}
         {% set is_whole = name.split('_')[-1] in ['days', 'minutes', 'seconds', 'months', 'customers', 'sessions'] or name.startswith('identity_max') %}
-        {% if value is not number or value is boolean or value < low or (high is not none and value > high)
+        {% if value is not number or value is boolean or value - value != 0 or value < low or (high is not none and value > high)
             or (is_whole and value is not integer) %}
             {% do mistakes.append([name, 'must be a ' ~ ('whole ' if is_whole else '') ~ 'number from ' ~ low
                 ~ (' to ' ~ high if high is not none else ' on')]) %}
@@ -48,8 +48,8 @@
     {% endif %}
     {% for name in ['as_of', 'earliest_plausible_at', 'latest_plausible_at'] if var(name) or name == 'earliest_plausible_at' %}
         {% set text = var(name) | string %}
-        {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(Z|[+-][0-9:]+)?)?', text)
-            or run_query("select try_cast('" ~ text ~ "' as timestamptz) is null")[0][0] %}
+        {% if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+( *([zZ]|[+-][0-9:]+))?)?', text)
+            or run_query('select ' ~ utc_timestamp("'" ~ text ~ "'") ~ ' is null')[0][0] %}
             {% do mistakes.append([name, 'must be a date (2024-06-30) or a UTC timestamp (2024-06-30 18:00:00)']) %}
         {% endif %}
     {% endfor %}

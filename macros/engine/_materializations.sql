@@ -61,3 +61,43 @@
         is {{ duckdb_escape_comment(column['description']) }};
     {% endfor %}
 {% endmacro %}
+
+{#- A seed's file as dbt reads its columns and nothing guessed: the adapter has the engine sniff quotes, and refuses a file with
+    both kinds of line ends, as a row makes that is added from another system. Only such a file is read less strictly; that no
+    row has too many values, dbt has seen. -#}
+{% macro duckdb__load_csv_rows(model, agate_table) %}
+    {% set file = "'" ~ adapter.get_seed_file_path(model).replace("'", "''") ~ "'" %}
+    {% set is_strict = not run_query(
+        "select regexp_matches(content, '\r\n') and regexp_matches(content, '(^|[^\r])\n') from read_text(" ~ file ~ ")"
+    )[0][0] %}
+    {% set sql %}
+        copy {{ this }} ({{ get_seed_column_quoted_csv(model, agate_table.column_names) }})
+        from {{ file }} (format csv, auto_detect false, header true, strict_mode {{ is_strict }})
+    {% endset %}
+    {% do adapter.add_query(sql, abridge_sql_log=True) %}
+    {% do check_seed_numbers(agate_table) %}
+    {{ return(sql) }}
+{% endmacro %}
+
+{#- What the engine reads without a word and no rule can tell afterwards: 1.5 as the whole number 2, nan as a number. -#}
+{% macro check_seed_numbers(agate_table) %}
+    {% set mistakes = [] %}
+    {% for row in agate_table.rows %}
+        {% for name, type in config.get('column_types', {}).items() if row.get(name) %}
+            {% set wrong = {'integer': '[.]0*[1-9]|[eE]-', 'double': '[nN]'}.get(type) %}
+            {% if wrong and modules.re.search(wrong, row[name]) %}
+                {% do mistakes.append(row.values() | map('default', '', true) | join(',') ~ ': '
+                    ~ name ~ ' is no ' ~ {'integer': 'whole number', 'double': 'number'}[type]) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% if mistakes %}
+        {{ exceptions.raise_compiler_error('seed ' ~ this.identifier ~ ': ' ~ mistakes | join('; ')) }}
+    {% endif %}
+{% endmacro %}
+
+{#- Always made anew, or columns that were added, dropped or typed since would need a full refresh. -#}
+{% macro duckdb__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
+    {% do adapter.ensure_transaction() %}
+    {{ return(default__reset_csv_table(model, true, old_relation, agate_table)) }}
+{% endmacro %}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cx_warehouse.settings import DEMO_KEY_WARNING, CxError, Settings
+from cx_warehouse.settings import CxError, Settings
 
 # Commands import what they need themselves: `cx --help` must not wait for Great Expectations, dbt
 # or DuckDB.
@@ -235,7 +235,7 @@ def parse_variables(text: str) -> dict[str, Any]:
 
 
 def read_settings(*, reads_lake: bool = True) -> Settings:
-    """Read the environment, create the warehouse's folder, and warn of the demo key.
+    """Read the environment, create the warehouse's folder, and warn of a weak key.
 
     Parameters
     ----------
@@ -254,8 +254,8 @@ def read_settings(*, reads_lake: bool = True) -> Settings:
     """
     settings = Settings.from_environment(reads_lake=reads_lake)
     settings.create_warehouse_dir()
-    if reads_lake and settings.hashes_with_demo_key:
-        print(f"cx: {DEMO_KEY_WARNING}", file=sys.stderr)
+    if reads_lake and settings.key_warning:
+        print(f"cx: {settings.key_warning}", file=sys.stderr)
     return settings
 
 

@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from cx_warehouse.lake import register_lake
 from cx_warehouse.quality.gates import in_use_message
 from cx_warehouse.run_state import create_run_state
-from cx_warehouse.settings import DEMO_KEY_WARNING, CxError, Settings
+from cx_warehouse.settings import DEMO_PII_KEY, CxError, Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -49,8 +49,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         except CxError as error:
             raise DbtRuntimeError(str(error)) from error
         # Who names the demo key, as `cx` does when it has warned, knows.
-        if self.settings.hashes_with_demo_key and "CX_PII_KEY" not in os.environ:
-            print(DEMO_KEY_WARNING, file=sys.stderr)
+        if self.settings.key_warning and os.environ.get("CX_PII_KEY") != DEMO_PII_KEY:
+            print(self.settings.key_warning, file=sys.stderr)
 
     def update_connection_config(
         self,

@@ -15,7 +15,11 @@ DEMO_KEY_WARNING: Final = (
     "warning: e-mails are hashed with the demo key, which everybody knows;"
     " set CX_PII_KEY to a secret of your own"
 )
-MINIMUM_KEY_LENGTH: Final = 8
+SHORT_KEY_LENGTH: Final = 8
+SHORT_KEY_WARNING: Final = (
+    f"warning: e-mails are hashed with a key of less than {SHORT_KEY_LENGTH} characters, which can"
+    " be guessed; set CX_PII_KEY to a longer secret"
+)
 
 
 class CxError(Exception):
@@ -59,9 +63,11 @@ class Settings:
         return self.warehouse_dir / "validation"
 
     @property
-    def hashes_with_demo_key(self) -> bool:
-        """Whether e-mails of another shop than the demo are hashed with the key of the demo."""
-        return self.pii_key == DEMO_PII_KEY and self.raw_path != DEMO_RAW_PATH
+    def key_warning(self) -> str:
+        """What is to be said of the key; empty for one of a shop's own that is long enough."""
+        if self.pii_key == DEMO_PII_KEY and self.raw_path != DEMO_RAW_PATH:
+            return DEMO_KEY_WARNING
+        return SHORT_KEY_WARNING if len(self.pii_key) < SHORT_KEY_LENGTH else ""
 
     @classmethod
     def from_environment(cls, *, reads_lake: bool = True) -> Settings:
@@ -86,11 +92,8 @@ class Settings:
             message = f"CX_RAW_FORMAT: '{raw_format}' is not one of {', '.join(RAW_FORMATS)}"
             raise CxError(message)
         pii_key = os.environ.get("CX_PII_KEY", DEMO_PII_KEY)
-        if len(pii_key) < MINIMUM_KEY_LENGTH:
-            message = (
-                f"CX_PII_KEY: the key is shorter than {MINIMUM_KEY_LENGTH} characters;"
-                " set a longer secret, or unset it to use the demo key"
-            )
+        if not pii_key:
+            message = "CX_PII_KEY: the key is empty; set a secret, or unset it to use the demo key"
             raise CxError(message)
         warehouse_dir = Path(os.environ.get("CX_WAREHOUSE_DIR") or "warehouse").expanduser()
         return cls(raw_path, raw_format, warehouse_dir.absolute(), pii_key)

@@ -384,3 +384,36 @@ def test_two_builds_of_a_lake_are_the_same(undated: Sequence[Warehouse]) -> None
     first, second = (warehouse.public_rows() for warehouse in undated)
     assert first["quality.dq_builds"]
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "end"),
+    [
+        ("Atlantic/Azores", "2023-10-28", "2023-10-28 23:59:59.999999"),
+        ("America/Havana", "2020-10-31", "2020-11-01 03:59:59.999999"),
+        ("Asia/Amman", "2021-10-28", "2021-10-28 20:59:59.999999"),
+    ],
+)
+def test_a_day_ends_once_where_the_hour_after_it_comes_twice(
+    build_lake: BuildLake, tmp_path: Path, zone: str, day: str, end: str
+) -> None:
+    lake = write_lake(
+        tmp_path / "lake", {"storefront/orders": [order("o", ordered_at="2020-01-01")]}
+    )
+    settings = {"reporting_timezone": zone, "as_of": day, "earliest_plausible_at": "2019-01-01"}
+    built = build_lake(lake, vars=settings, flags=UNTESTED, select="+int_settings")
+    found = built.query("select as_of::varchar, as_of_date::varchar from intermediate.int_settings")
+    assert found == [(end, day)]
+
+
+def test_a_month_is_over_in_the_first_of_two_hours_after_it(
+    build_lake: BuildLake, tmp_path: Path
+) -> None:
+    orders = [order("o", ordered_at="2020-10-02", customer_id="c")]
+    lake = write_lake(tmp_path / "lake", {"storefront/orders": orders})
+    settings = {"reporting_timezone": "America/Havana", "as_of": "2020-11-01 04:10:00"}
+    built = build_lake(lake, vars=settings, flags=UNTESTED, select="+fct_cohorts")
+    assert built.query(
+        "select period_month::varchar, is_mature from marts.fct_cohorts"
+        " where segment_name = 'all' order by period_month"
+    ) == [("2020-10-01", True), ("2020-11-01", False)]

@@ -70,7 +70,7 @@ WRONG_VARS = [
     (
         "clv_group_by",
         "promo",
-        "must be one of all, is_promo_acquired, acquisition_channel, first_category",
+        "must be one of all, is_promo_acquired, acquisition_channel, first_category, country",
     ),
     ("clv_shrinkage_orders", 0, "must be a number from 0.01 on"),
     ("journey_silence_days", 0, "must be a whole number from 1 to 36500"),
@@ -122,6 +122,23 @@ def test_a_var_of_a_wrong_kind_is_named_before_a_model_stumbles_over_it(
         assert any(line.startswith(f"var {name}: '{value}' must be") for line in lines)
 
 
+@pytest.mark.parametrize("text", ["2024-06-30T18:00Z", "2024-06-30 20:00 +02:00"])
+def test_a_moment_may_be_written_as_in_data(
+    build_lake: BuildLake, lake: Path, bare_project: Path, text: str
+) -> None:
+    moments = dict.fromkeys(("as_of", "earliest_plausible_at", "latest_plausible_at"), text)
+    build_lake(lake, project=bare_project, vars=moments)
+
+
+def test_a_var_that_is_no_finite_number_is_named(
+    build_lake: BuildLake, lake: Path, bare_project: Path
+) -> None:
+    given = ["--vars", "{money_tolerance: .inf, cart_abandon_hours: .nan}"]
+    output = error_of(build_lake, lake, project=bare_project, flags=given)
+    assert "var money_tolerance: 'inf' must be a number from 0 on" in output
+    assert "var cart_abandon_hours: 'nan' must be a number from 0 to 876000" in output
+
+
 @pytest.mark.parametrize("kinds", [["loyal"], ["loyalty", "Winback"], [None]])
 def test_a_kind_of_promotion_that_there_is_none_of_is_named(
     build_lake: BuildLake, lake: Path, kinds: list[Any]
@@ -161,10 +178,7 @@ def test_a_wrong_raw_path_is_named(
         ({"CX_RAW_FORMAT": "xml"}, "CX_RAW_FORMAT: 'xml' is not one of parquet, csv, json"),
         ({"CX_MEMORY_LIMIT": "much"}, "CX_MEMORY_LIMIT: 'much' is no size; write for example 8GB"),
         ({"CX_THREADS": "many"}, "Could not render {{ (env_var('CX_THREADS', '') or '2')"),
-        (
-            {"CX_PII_KEY": "hush"},
-            "CX_PII_KEY: the key is shorter than 8 characters; set a longer",
-        ),
+        ({"CX_PII_KEY": ""}, "CX_PII_KEY: the key is empty; set a secret, or unset it to use"),
     ],
     ids=str,
 )
@@ -177,7 +191,14 @@ def test_a_wrong_environment_variable_is_named(
 ) -> None:
     output = error_of(build_lake, lake, project=bare_project, environment=environment)
     assert message in output
-    assert "hush" not in output
+
+
+def test_a_short_key_is_warned_of_and_never_shown(
+    build_lake: BuildLake, lake: Path, bare_project: Path
+) -> None:
+    built = build_lake(lake, project=bare_project, environment={"CX_PII_KEY": "hush"})
+    assert "hashed with a key of less than 8 characters" in built.output
+    assert "hush" not in built.output
 
 
 def test_a_file_in_place_of_the_warehouse_is_named(

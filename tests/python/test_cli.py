@@ -255,9 +255,12 @@ def test_vars_are_read_as_dbt_reads_them():
     assert cli.parse_variables("") == {}
 
 
-def test_the_demo_key_on_another_lake_is_warned_of(settings, monkeypatch, capsys):
+def test_a_short_key_and_the_demo_key_on_another_lake_are_warned_of(settings, monkeypatch, capsys):
     cli.read_settings()
     assert capsys.readouterr().err == ""
+    monkeypatch.setenv("CX_PII_KEY", "short")
+    cli.read_settings()
+    assert "less than 8 characters" in capsys.readouterr().err
     monkeypatch.delenv("CX_PII_KEY")
     cli.read_settings()
     assert "demo key" in capsys.readouterr().err
@@ -269,7 +272,7 @@ def test_the_demo_key_on_another_lake_is_warned_of(settings, monkeypatch, capsys
 
 
 def test_dbt_by_itself_warns_of_the_demo_key_too_but_not_twice(settings, monkeypatch, capsys):
-    assert not settings.hashes_with_demo_key
+    assert not settings.key_warning
     Plugin("", {})
     monkeypatch.setenv("CX_PII_KEY", DEMO_PII_KEY)
     Plugin("", {})

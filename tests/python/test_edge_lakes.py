@@ -559,10 +559,13 @@ def test_native_numbers_that_are_no_money_are_set_aside(
     folder = tmp_path / "lake" / "storefront" / "orders"
     folder.mkdir(parents=True)
     pq.write_table(pa.table(columns), folder / "orders.parquet")
-    # a rate makes one too large; one is free with the tax of its price; one is never changed again
+    # a rate makes one too large; one is free with the tax of its price, one but for a cent that the
+    # tolerance allows; one is never changed again
     orders = [
         order("converted", "900000000000", currency="USD"),
         order("free", "20", discount_total="20", order_total="0", tax_total="3.19")
+        | {"prices_include_tax": "true"},
+        order("a-cent", "119", discount_total="119", order_total="0.01", tax_total="19")
         | {"prices_include_tax": "true"},
         order("cancelled", status="cancelled", updated_at="infinity"),
         order("overtaxed", "100", discount_total="99", order_total="1", tax_total="90000000000")
@@ -593,6 +596,7 @@ def test_native_numbers_that_are_no_money_are_set_aside(
     assert built.query(
         "select order_id, net_sales, cost_quality from marts.fct_orders order by 1"
     ) == [
+        ("a-cent", Decimal("0.00"), "unknown"),
         ("cancelled", Decimal("10.00"), "unknown"),
         ("dollars", Decimal("10.00"), "unknown"),
         ("free", Decimal("0.00"), "unknown"),

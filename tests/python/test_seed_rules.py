@@ -73,6 +73,12 @@ TYPOS = [
         "customer_id,c-4,email,abc",
         "linked_kind is none of customer_id, email_hash, anonymous_id",
     ),
+    (
+        "identity_exclusions",
+        "customer_id,c-5,customer_id,c-6",
+        "two identifiers of one kind have no link",
+    ),
+    ("identity_exclusions", "customer_id,null,email_hash,abc", ""),
     ("identity_exclusions", "customer_id,c-5,email_hash,abc", ""),
     ("identity_exclusions", "anonymous_id,a-1,,", ""),
     (
@@ -86,13 +92,16 @@ TYPOS = [
         "only cost_of_goods_share has a category",
     ),
     ("cost_assumptions", "return_handling,,-0.25", "value is empty or negative"),
-    ("rfm_segments", "0,Best,5,5,5,5,5,5", "rfm_segment is no name in lower_snake_case"),
+    ("rfm_segments", "0,,5,5,5,5,5,5", "rfm_segment is empty"),
+    ("rfm_segments", "13,Very best,5,5,5,5,5,5", ""),
     ("rfm_segments", "10,best,0,5,5,5,5,5", "recency is no range of 1 to 5"),
     ("rfm_segments", "11,best,5,5,5,4,5,5", "frequency is no range of 1 to 5"),
     ("rfm_segments", "12,best,5,5,5,5,5,", "monetary is no range of 1 to 5"),
     ("lifecycle_stages", "7,sleeping,,,90", "orders_min is empty or negative"),
     ("lifecycle_stages", "8,sleeping,2,1,90", "orders_max is below orders_min"),
     ("lifecycle_stages", "9,sleeping,2,3,-1", "days_since_last_order_max is negative"),
+    ("lifecycle_stages", "10,,0,3,", "lifecycle_stage is empty"),
+    ("lifecycle_stages", "11,VIP,0,3,", ""),
     ("cost_assumptions", "agent_minute,email,-0.5", "value is empty or negative"),
     ("cost_assumptions", "agent_minute,phone,", "value is empty or negative"),
     ("cost_assumptions", "cost_of_goods_share,Books,40.0", "value is not between 0 and 1"),
@@ -305,6 +314,34 @@ def test_rows_that_ship_are_not_named(misspelt: Warehouse, seed: str) -> None:
     assert named == sum(bool(typo) for name, _, typo in TYPOS if name == seed) + repeats
 
 
+@pytest.mark.parametrize(
+    ("stages", "mistake"),
+    [
+        ("", "of any age; no row holds who never bought"),
+        ("1,lapsed,1,,", "seed lifecycle_stages: no row holds who never bought"),
+        (
+            "1,visitor,0,0,|2,lapsed,1,9,",
+            "seed lifecycle_stages: no row holds any number of orders",
+        ),
+        ("1,all,0,,90", "seed lifecycle_stages: no row holds any number of orders of any age"),
+        ("1,visitor,0,0,|2,once,1,1,90|3,often,2,,", "3,often,2,,: fewer orders of any age"),
+        ("1,visitor,0,0,|2,once,1,1,|3,often,3,,", "3,often,3,,: fewer orders of any age"),
+        ("1,often,4,,|2,visitor,0,0,|3,once,1,1,|4,some,2,3,|5,more,2,,9", ""),
+        ("1,everybody,0,,", ""),
+    ],
+)
+def test_stages_that_leave_somebody_out_are_refused(
+    build_lake: BuildLake, lake: Path, project: Path, stages: str, mistake: str
+) -> None:
+    header = (PROJECT / "seeds" / "lifecycle_stages.csv").read_text().splitlines()[0]
+    (project / "seeds" / "lifecycle_stages.csv").write_text(
+        "\n".join([header, *stages.split("|"), ""])
+    )
+    built = build_lake(lake, project=project, select="lifecycle_stages", check=False)
+    assert built.succeeded == (not mistake)
+    assert mistake in built.output
+
+
 def test_every_seed_has_rules() -> None:
     seeds = yaml.safe_load((PROJECT / "seeds" / "_seeds__seeds.yml").read_text())["seeds"]
     without = [seed["name"] for seed in seeds if "seed_rows" not in str(seed.get("data_tests"))]
@@ -352,3 +389,76 @@ def test_seeds_without_rows_and_with_crlf_are_read_like_any_other(
         rows = 0 if seed in emptied else shipped
         assert built.query(f"select count(*) from seeds.{seed}") == [(rows,)]
     assert not built.query("select * from seeds.traffic_rules where pattern like '%' || chr(13)")
+
+
+def test_rows_appended_with_other_line_ends_are_read_as_they_stand(
+    build_lake: BuildLake, lake: Path, project: Path
+) -> None:
+    added = {"event_names": '\'zoom\',"a ""b"", c",true', "traffic_rules": "page_url,\\.x\\d"}
+    change_seeds(project, lambda seed, text: text + f"{added[seed]}\r\n" if seed in added else text)
+    built = build_lake(lake, project=project, command="seed", select=" ".join(added))
+    assert built.query("from seeds.event_names where source_name like '%zoom%'") == [
+        ("'zoom'", 'a "b", c', True)
+    ]
+    assert built.query(r"select pattern from seeds.traffic_rules where pattern like '%\d%'") == [
+        (r"\.x\d",)
+    ]
+    shipped = len((PROJECT / "seeds" / "traffic_rules.csv").read_text().splitlines()) - 1
+    assert built.query("select count(*) from seeds.traffic_rules") == [(shipped + 1,)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_that_is_no_row_of_its_file_is_named(
+    build_lake: BuildLake, lake: Path, project: Path, end: str
+) -> None:
+    typos = {"event_names": "zoomed,zoomed", "support_sla": 'chat,"low,1', "ad_channels": "a,b,c"}
+    change_seeds(project, lambda seed, text: text + typos.get(seed, "") + end)
+    select = " ".join(typos)
+    built = build_lake(lake, project=project, command="seed", select=select, check=False)
+    for seed in typos:
+        assert f"seed {seed} (seeds/{seed}.csv)" in built.output
+    assert "zoomed,zoomed" in built.output
+    assert 'chat,"low,1' in built.output
+    assert "values, but Table only has 2 columns" in built.output
+    assert "sniff" not in built.output
+
+
+def test_columns_in_another_order_or_number_are_read_by_name(
+    build_lake: BuildLake, lake: Path, project: Path, tmp_path: Path
+) -> None:
+    change_seeds(project, lambda _, text: text)
+    built = build_lake(lake, project=project, command="seed", folder=tmp_path)
+    assert built.query("describe seeds.ad_channels")[1][:2] == ("channel_group", "VARCHAR")
+    changed = {
+        "ad_channels": "remark,channel_group,channel\nours,paid_search,google\n",
+        "value_map": "value,column_name,table_name\nplaced,status,orders\n",
+    }
+    change_seeds(project, changed.get)
+    built = build_lake(lake, project=project, command="seed", folder=tmp_path)
+    assert built.query("select channel, channel_group, remark from seeds.ad_channels") == [
+        ("google", "paid_search", "ours")
+    ]
+    assert built.query("select table_name, column_name, value from seeds.value_map") == [
+        ("orders", "status", "placed")
+    ]
+
+
+def test_numbers_that_would_be_rounded_or_are_none_are_named(
+    build_lake: BuildLake, lake: Path, project: Path
+) -> None:
+    typos = {
+        "lifecycle_stages": ["7,sleeping,1.5,2.5,1"],
+        "support_sla": ["email,low,nan", "email,lower,-inf"],
+        "rfm_segments": ["10.0,best,5.0,5,5,5,5,5.00"],
+    }
+    change_seeds(
+        project, lambda seed, text: text + "".join(f"{row}\n" for row in typos.get(seed, []))
+    )
+    select = " ".join(typos)
+    built = build_lake(lake, project=project, command="seed", select=select, check=False)
+    assert (
+        "seed lifecycle_stages: 7,sleeping,1.5,2.5,1: orders_min is no whole number"
+    ) in built.output
+    assert "seed support_sla: email,low,nan: hours is no number; email,lower,-inf" in built.output
+    best = "select * from seeds.rfm_segments where rfm_segment = 'best'"
+    assert built.query(best) == [(10, "best", 5, 5, 5, 5, 5, 5)]

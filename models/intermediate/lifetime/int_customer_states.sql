@@ -18,8 +18,8 @@ settings as (
         {{ month_of('as_of_date') }} as this_month,
         as_of >= {{ utc_from_reporting_time(
             'cast(' ~ dbt.dateadd('month', 1, month_of('as_of_date'))
-            ~ ' as timestamp)'
-        ) }} - interval '1' microsecond as is_this_month_over
+            ~ " as timestamp) - interval '1' microsecond"
+        ) }} as is_this_month_over
     from {{ ref('int_settings') }}
 
 ),

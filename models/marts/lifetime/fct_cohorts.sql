@@ -188,8 +188,8 @@ final as (
         cumulated.period_cost_known_share as cost_known_share,
         settings.as_of >= {{ utc_from_reporting_time(
             'cast(' ~ dbt.dateadd('month', 1, 'cumulated.period_month')
-            ~ ' as timestamp)'
-        ) }} - interval '1' microsecond as is_mature
+            ~ " as timestamp) - interval '1' microsecond"
+        ) }} as is_mature
     from cumulated
     cross join settings
 

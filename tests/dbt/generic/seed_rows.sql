@@ -8,8 +8,9 @@
       more_events  what such a column may say besides
       more_names   [seed, column, condition] of names that such a column may hold besides
       filters      columns that hold a filter: empty, or conditions `name op value` joined by ` and `
-      unique_by    expressions that no two rows share -#}
-{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], more_events=[], more_names=[], filters=[], unique_by=[]) %}
+      unique_by    expressions that no two rows share
+      needs        what is said of a file that breaks it: the condition on all its rows, an aggregate, that must be true -#}
+{% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], more_events=[], more_names=[], filters=[], unique_by=[], needs={}) %}
 {%- set columns = adapter.get_columns_in_relation(model) -%}
 {%- set lists = [] -%}
 {%- set words = [] -%}
@@ -71,11 +72,24 @@ with judged as (
 
 ),
 
-report as (
+lines as (
 
-    select string_agg(row_text || ': ' || mistake, '; ' order by row_text) as mistakes
+    select row_text || ': ' || mistake as line
     from judged
     where mistake is not null
+    {%- for mistake, condition in needs.items() %}
+    union all
+    select '{{ mistake }}' as line
+    from {{ model }}
+    having not coalesce({{ condition }}, false)
+    {%- endfor %}
+
+),
+
+report as (
+
+    select string_agg(line, '; ' order by line) as mistakes
+    from lines
 
 )
 
