@@ -10,7 +10,6 @@
 ) }}
 
 {% set silence = (var('cart_abandon_hours') | float * 3600000000) | round | int %}
-
 with cart_events as (
 
     select * from {{ ref('int_cart_events') }}
@@ -48,20 +47,29 @@ events as (
 
 ),
 
--- a session is one person's, on one device
+-- a session is one person's, on one device; texts are keys, which can go to disk
 carts as (
 
     select
         cart_id,
-        min(person_id) as person_id,
+        session_id,
+        person_id,
         min(occurred_at) filter (where moment = 'add') as created_at,
         min(occurred_at) filter (where moment <> 'add') as first_other_at,
         max(occurred_at) as last_activity_at,
         min(occurred_at) filter (where moment = 'checkout') as checkout_started_at,
-        max(checkout_step) as furthest_checkout_step
+        max(checkout_step) as furthest_checkout_step,
+        bool_and(moment <> 'remove') as is_kept
     from events
+    group by cart_id, session_id, person_id
+
+),
+
+simple_carts as (
+
+    select cart_id from carts
     group by cart_id
-    having min(session_id) = max(session_id) and bool_and(moment <> 'remove')
+    having count(*) = 1 and bool_and(is_kept)
 
 ),
 
@@ -72,9 +80,8 @@ products as (
         product_id,
         sum(quantity) as quantity,
         min(unit_price) as unit_price,
-        count(unit_price) = 0
-        or (count(unit_price) = count(*) and min(unit_price) = max(unit_price))
-            as is_of_one_price
+        coalesce(min(unit_price) = max(unit_price), true)
+        and count(unit_price) in (0, count(*)) as is_of_one_price
     from events
     where moment = 'add'
     group by cart_id, product_id
@@ -117,9 +124,9 @@ candidates as (
         carts.*,
         named_orders.order_id,
         named_orders.ordered_at,
-        carts.last_activity_at
-        + interval '{{ silence }}' microsecond as silent_at
+        carts.last_activity_at + interval '{{ silence }}' microsecond as silent_at
     from carts
+    semi join simple_carts on carts.cart_id = simple_carts.cart_id
     left join named_orders on carts.cart_id = named_orders.cart_id
     where
         coalesce(carts.first_other_at > carts.created_at, true)
@@ -127,8 +134,7 @@ candidates as (
         < carts.created_at + interval '{{ silence }}' microsecond
         and coalesce(
             named_orders.order_count = 1
-            and named_orders.ordered_at >= carts.last_activity_at,
-            named_orders.cart_id is null
+            and named_orders.ordered_at >= carts.last_activity_at, true
         )
 
 ),
@@ -147,21 +153,20 @@ contested as (
                 candidates.silent_at + interval '{{ var('cart_recovery_days') }}' day
             ) >= orders.ordered_at
     anti join adds on orders.cart_id = adds.cart_id
-    group by candidates.cart_id
 
 ),
 
-reminded as (
+ends as (
 
     select
         candidates.cart_id,
-        min(reminders.occurred_at) as reminded_at
+        least(min(reminders.occurred_at), candidates.silent_at) as ends_at
     from candidates
-    inner join reminders
+    left join reminders
         on
             candidates.person_id = reminders.person_id
             and candidates.created_at <= reminders.occurred_at
-    group by candidates.cart_id
+    group by candidates.cart_id, candidates.silent_at
 
 ),
 
@@ -178,11 +183,7 @@ final as (
         candidates.checkout_started_at,
         candidates.furthest_checkout_step,
         case
-            when
-                candidates.ordered_at is null
-                or least(reminded.reminded_at, candidates.silent_at)
-                <= candidates.ordered_at
-                then least(reminded.reminded_at, candidates.silent_at)
+            when coalesce(ends.ends_at <= candidates.ordered_at, true) then ends.ends_at
         end as abandoned_at,
         false as is_emptied,
         candidates.order_id,
@@ -191,7 +192,7 @@ final as (
         cast(1 as integer) as device_count
     from candidates
     inner join contents on candidates.cart_id = contents.cart_id
-    left join reminded on candidates.cart_id = reminded.cart_id
+    inner join ends on candidates.cart_id = ends.cart_id
     anti join contested on candidates.cart_id = contested.cart_id
 
 )
