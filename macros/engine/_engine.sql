@@ -40,22 +40,24 @@
 {#- A timestamp in UTC from text (with or without offset) or from a native type; null where it does not cast. -#}
 {% macro utc_timestamp(expression) %}{{ return(adapter.dispatch('utc_timestamp')(expression)) }}{% endmacro %}
 {% macro duckdb__utc_timestamp(expression) -%}
-    {%- set text = "trim(cast(" ~ expression ~ " as varchar))" -%}
+    {%- set text = "cast(" ~ expression ~ " as varchar)" -%}
     case
         when typeof({{ expression }}) = 'TIMESTAMP' then try_cast({{ expression }} as timestamp)
         else timezone('UTC', coalesce(
-            try_cast({{ text }} as timestamptz),
-            try_cast({{ plain_offset(text) }} as timestamptz)
+            try_cast(trim({{ text }}) as timestamptz),
+            try_cast({{ plain_offset(trimmed(text)) }} as timestamptz)
         ))
     end
 {%- endmacro %}
 
-{#- A time of the day with its offset as the cast wants it: with seconds, no blank before the offset, no Z in small. -#}
+{#- A time with its offset as the cast wants it: with seconds, no t and z in small, no blank before the offset, and after it no
+    name of the zone, as in +01:00[Europe/Berlin] and +0100 CET. -#}
 {% macro plain_offset(text) %}{{ return(adapter.dispatch('plain_offset')(text)) }}{% endmacro %}
 {% macro duckdb__plain_offset(text) -%}
+    {%- set with_t = "regexp_replace(" ~ text ~ ", '^([0-9-]+)t', '\\1T')" -%}
     regexp_replace(
-        regexp_replace({{ text }}, '^([^:]+:[0-9]{2}) *([-+zZ])', '\1:00\2'),
-        '^(.+:[0-9]{2}(?:[.][0-9]+)?) *(?:[zZ]|([-+][0-9:]+))$', '\1\2'
+        regexp_replace({{ with_t }}, '^([^:]+:[0-9]{2}) *([-+zZ])', '\1:00\2'),
+        '^(.+:[0-9]{2}(?:[.][0-9]+)?) *(?:[zZ]|([-+][0-9:]+))(?:[[][^]]+[]]| (?:[A-Z]+|[-+][0-9]+))?$', '\1\2'
     )
 {%- endmacro %}
 

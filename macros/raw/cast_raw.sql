@@ -26,7 +26,7 @@
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))
     {%- elif column.type == 'double' -%} {{ finite_or_null('try_cast(' ~ name ~ ' as double)') }}
     {%- elif column.type == 'boolean' -%} try_cast({{ whole_float_as_integer(text) }} as boolean)
-    {%- elif column.type == 'date' -%} try_cast({{ name }} as date)
+    {%- elif column.type == 'date' -%} {{ cast_date(name) }}
     {%- elif column.type == 'timestamp' -%} {{ utc_timestamp(name) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error('column ' ~ name ~ ' has the unknown type ' ~ column.type) }}
@@ -38,6 +38,15 @@
     case
         when try_cast({{ expression }} as decimal(18, 6)) = floor(try_cast({{ expression }} as decimal(18, 6)))
             then cast(try_cast({{ expression }} as decimal(18, 6)) as bigint)
+    end
+{%- endmacro %}
+
+{#- A date, or the day that a time is written with. The cast to a date alone reads '2024-01-15xyz' as well, and years of which
+    there are no times. -#}
+{% macro cast_date(expression) -%}
+    case
+        when {{ utc_timestamp(expression) }} is not null and try_cast({{ expression }} as date) <= cast('9999-12-31' as date)
+            then try_cast({{ expression }} as date)
     end
 {%- endmacro %}
 

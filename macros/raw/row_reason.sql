@@ -68,5 +68,5 @@
 
 {#- Whether a time or a date lies before var earliest_plausible_at. -#}
 {% macro is_too_early(column) -%}
-    {{ column }} < cast('{{ var('earliest_plausible_at') }}' as timestamp)
+    {{ column }} < {{ utc_timestamp("'" ~ var('earliest_plausible_at') ~ "'") }}
 {%- endmacro %}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings
+from cx_warehouse.settings import PROJECT_ROOT, CxError, Settings, without_data
 
 STOP_SECONDS: Final = 10
 FAILURES_SHOWN: Final = 5
@@ -98,7 +98,8 @@ class DbtLog:
 
 def _failure(event: dict[str, Any]) -> str:
     """Return one line of an error event: the node's name and the first telling line."""
-    lines = [line.strip() for line in str(event["info"]["msg"]).splitlines() if line.strip()]
+    said = without_data(str(event["info"]["msg"]))
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if not ERROR_HEADING.fullmatch(line)] or lines
     node = (event["data"].get("node_info") or {}).get("node_name")
     return f"{node}: {telling[0]}" if node else telling[0]

@@ -8,16 +8,18 @@ text by the same rules (a whole float reads as its integer).
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import json
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
+from functools import partial
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -25,12 +27,13 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import duckdb
 
 from cx_warehouse.contract import NATIVE_TYPES, Column, Table, raw_tables
-from cx_warehouse.settings import RAW_FORMATS, CxError, Settings
+from cx_warehouse.settings import RAW_FORMATS, CxError, Settings, without_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HASHED_BYTES: Final = 65536
+BLOCK_BYTES: Final = 1048576
 # The column of a file's path, by a name that no source uses: one of its own would be read instead.
 FILE: Final = "__cx_file"
 READ_PLAINLY: Final = f"hive_partitioning = false, filename = '{FILE}'"
@@ -45,17 +48,20 @@ NO_NAN: Final = "case when not isnan({0}) then {0} end"
 NO_NAN_TEXT: Final = "case when {0} <> 'NaN' then {0} end"
 # Staging casts a double to a decimal; its text could be rounded to another one.
 DECIMAL_TEXT: Final = "coalesce(cast(try_cast({0} as decimal(18, 6)) as varchar), {1})"
+# What DuckDB says of a Parquet file that has none.
+NO_COLUMN: Final = "Need at least one non-root column"
 DECIMAL_WHOLE_DIGITS: Final = 12
 DECIMAL_PLACES: Final = 6
 
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A file of the lake and the columns it holds (lower-case name to its name and type there)."""
+    """A file of the lake, the columns it holds (name and type there), and how else it is read."""
 
     table: Table
     path: Path
     columns: tuple[tuple[str, str], ...]
+    options: str = ""
 
     @property
     def column_types(self) -> dict[str, tuple[str, str]]:
@@ -159,6 +165,21 @@ def as_text(native: str) -> str:
     return "cast({0} as varchar)"
 
 
+def _check_encoding(path: Path) -> None:
+    """Raise where a text is not UTF-8: DuckDB counts its rows, and stumbles when it reads them."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = 1
+    with path.open("rb") as handle:
+        for block in chain(iter(partial(handle.read, BLOCK_BYTES), b""), [b""]):
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                lines += error.object[: error.start].count(b"\n")
+                message = f"line {lines} is not UTF-8"
+                raise ValueError(message) from error
+            lines += block.count(b"\n")
+
+
 def _csv_columns(path: Path) -> tuple[tuple[str, str], ...]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
         rows = csv.reader(handle)
@@ -188,18 +209,24 @@ def _json_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str
 
 
 def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[str, str], ...]:
-    rows = con.execute(
-        "describe select *"
-        " from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
-        [_glob(path)],
-    ).fetchall()
+    try:
+        rows = con.execute(
+            "describe select *"
+            " from read_parquet(?, hive_partitioning = false, binary_as_string = true)",
+            [_glob(path)],
+        ).fetchall()
+    except duckdb.InvalidInputException as error:
+        # as a data frame without rows leaves it
+        if NO_COLUMN not in str(error):
+            raise
+        return ()
     return tuple((str(row[0]), str(row[1])) for row in rows)
 
 
 def _parquet_layouts(
     con: duckdb.DuckDBPyConnection, paths: Sequence[Path]
 ) -> dict[str, tuple[object, ...]]:
-    """Return by path what the footers say of columns; nothing where one cannot be read.
+    """Return by path what the footers say of columns; nothing of files that cannot be read.
 
     One query reads many footers in the time in which DuckDB describes a few files.
     """
@@ -209,7 +236,10 @@ def _parquet_layouts(
             f" from parquet_schema({_path_list(paths)}) order by file_name, column_id"
         ).fetchall()
     except duckdb.Error:
-        return {}
+        middle = len(paths) // 2
+        if middle == 0:
+            return {}
+        return _parquet_layouts(con, paths[:middle]) | _parquet_layouts(con, paths[middle:])
     return {
         path: tuple(tuple(row[1:]) for row in of_file)
         for path, of_file in groupby(rows, key=itemgetter(0))
@@ -217,16 +247,47 @@ def _parquet_layouts(
 
 
 def _check_names(columns: Sequence[tuple[str, str]]) -> None:
-    names = [name.lower() for name, _ in columns]
-    if len(set(names)) < len(names) or "" in names:
-        message = "it has an empty or a repeated column name"
-        raise ValueError(message)
+    seen: dict[str, str] = {}
+    for name, _ in columns:
+        if not name or name.lower() in seen:
+            shown = f": '{seen[name.lower()]}' and '{name}'" if name else ""
+            message = f"it has an empty or a repeated column name{shown}"
+            raise ValueError(message)
+        seen[name.lower()] = name
 
 
 def _reason(error: Exception) -> str:
     """Return what DuckDB says as one line, without its options and without the data of the row."""
-    said = str(error).split("\nPossible ")[0].splitlines()
-    return " ".join(line for line in said if not line.startswith("Original Line")).strip(" .")
+    said = without_data(str(error)).split("\nPossible ")[0]
+    return " ".join(line for line in said.splitlines() if line).strip(" .")
+
+
+def _count_rows(con: duckdb.DuckDBPyConnection, file: LakeFile) -> int:
+    query = f"select count(*) from {_read_function('csv', [file])}"
+    return int(con.execute(query).fetchall()[0][0])
+
+
+def _readable_csv(con: duckdb.DuckDBPyConnection, file: LakeFile) -> LakeFile:
+    """Return a file with the options that read it to its end.
+
+    A reader that begins amid a text of several lines may take them for rows. The one that does not
+    begin there says nothing of what it loses in a broken file, so its rows are counted otherwise.
+    """
+    try:
+        _count_rows(con, file)
+    except duckdb.Error:
+        with file.path.open(encoding="utf-8-sig", newline="") as handle, suppress(csv.Error):
+            widths = Counter(len(row) for row in csv.reader(handle, strict=True) if row)
+            if set(widths) == {len(file.columns)}:
+                serial = replace(file, options=", parallel = false")
+                with suppress(duckdb.Error):
+                    if _count_rows(con, serial) == widths.total() - 1:
+                        return serial
+                if isinstance(handle.newlines, tuple):
+                    message = "it has mixed line endings; end all of its lines alike"
+                    raise ValueError(message) from None
+        raise
+    return file
 
 
 def _open_file(
@@ -244,6 +305,7 @@ def _open_file(
         if alike:
             columns = alike.columns
         elif raw_format == "csv":
+            _check_encoding(path)
             columns = _csv_columns(path)
         elif raw_format == "json":
             columns = _json_columns(con, path)
@@ -252,7 +314,7 @@ def _open_file(
         _check_names(columns)
         file = LakeFile(table, path, columns)
         if raw_format == "csv" and columns:
-            con.execute(f"select count(*) from {_read_function(raw_format, [file])}")
+            file = _readable_csv(con, file)
     except (duckdb.Error, OSError, ValueError, csv.Error) as error:
         # a file that has vanished is not a wrong one
         path.stat()
@@ -279,15 +341,15 @@ def _read_function(raw_format: str, files: Sequence[LakeFile]) -> str:
         )
     return (
         f"read_csv({paths}, auto_detect = false, header = true, columns = {{{columns}}},"
-        f" delim = ',', quote = '\"', escape = '\"', {READ_PLAINLY})"
+        f" delim = ',', quote = '\"', escape = '\"', {READ_PLAINLY}{files[0].options})"
     )
 
 
 def _groups(files: Iterable[LakeFile]) -> list[list[LakeFile]]:
     """Group files that can be read together: same names and types in the same order."""
-    groups: dict[tuple[tuple[str, str], ...], list[LakeFile]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[LakeFile]] = defaultdict(list)
     for file in files:
-        groups[file.columns].append(file)
+        groups[file.columns, file.options].append(file)
     return list(groups.values())
 
 

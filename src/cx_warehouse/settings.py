@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,10 +21,34 @@ SHORT_KEY_WARNING: Final = (
     f"warning: e-mails are hashed with a key of less than {SHORT_KEY_LENGTH} characters, which can"
     " be guessed; set CX_PII_KEY to a longer secret"
 )
+# What DuckDB shows of a row or a value that it cannot read, and what stays in its place.
+DATA_SHOWN: Final = (
+    (r"\nOriginal Line(?:.*(?=\n(?:Expected|Value with|Maximum line|Invalid unicode) )|.*)", ""),
+    (r"(?<= Object ).*(?= has duplicate key)", "of a row"),
+    (r'(?<= value )".*"(?= is not valid UTF8)', "of a row"),
+)
 
 
 class CxError(Exception):
     """What the user can put right; its text is one line that says what to do."""
+
+
+def without_data(said: str) -> str:
+    """Return what DuckDB says without the data that it says it of.
+
+    Parameters
+    ----------
+    said
+        Text of an error.
+
+    Returns
+    -------
+    str
+        The same without rows of CSV, objects of JSON and values of Parquet.
+    """
+    for shown, instead in DATA_SHOWN:
+        said = re.sub(shown, instead, said, flags=re.DOTALL)
+    return said
 
 
 @dataclass(frozen=True)

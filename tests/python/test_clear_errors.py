@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import PROJECT, BuildLake, order, write_lake
 from cx_warehouse.lake import register_lake
-from cx_warehouse.settings import CxError, Settings
+from cx_warehouse.settings import CxError, Settings, without_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,7 +283,10 @@ def one_file(folder: Path, name: str, content: str) -> Path:
 
 def csv_column_twice(folder: Path) -> str:
     file = one_file(folder, "a.csv", f"{HEADER},Currency\n{ROW},EUR\n")
-    return f"cannot read {file} as csv: it has an empty or a repeated column name; put it right"
+    return (
+        f"cannot read {file} as csv: it has an empty or a repeated column name:"
+        " 'currency' and 'Currency'; put it right"
+    )
 
 
 def late_header_csv(folder: Path) -> str:
@@ -301,6 +307,35 @@ def unclosed_csv(folder: Path) -> str:
     return f"cannot read {file} as csv: Invalid Input Error: CSV Error on Line: 3"
 
 
+def ragged_csv_of_several_lines(folder: Path) -> str:
+    row = '"o-1\nPossible\nExpected anna@shop.example",2024-03-01,EUR,10'
+    file = one_file(folder, "a.csv", f"{HEADER}\n{ROW}\n{row}\n")
+    return (
+        f"cannot read {file} as csv: Invalid Input Error: CSV Error on Line: 3"
+        " Expected Number of Columns: 5 Found: 4; put it right or take it away"
+    )
+
+
+def late_latin_csv(folder: Path) -> str:
+    # the first block of the file is good, and the line begins in it
+    rows = f"{ROW}\n" * 50000
+    file = one_file(folder, "a.csv", "")
+    file.write_bytes(f"{HEADER}\n{rows}".encode() + "o-é,2024-03-01,EUR,10,10\n".encode("latin1"))
+    return f"cannot read {file} as csv: line 50002 is not UTF-8; put it right or take it away"
+
+
+def csv_cut_in_a_letter(folder: Path) -> str:
+    file = one_file(folder, "a.csv", "")
+    file.write_bytes(f"{HEADER}\n{ROW[:-2]}".encode() + "é".encode()[:1])
+    return f"cannot read {file} as csv: line 2 is not UTF-8; put it right or take it away"
+
+
+def mixed_csv(folder: Path) -> str:
+    file = one_file(folder, "a.csv", "")
+    file.write_bytes(f'{HEADER}\r\n{ROW}\n"o-2",2024-03-01,EUR,10,10\n'.encode())
+    return f"cannot read {file} as csv: it has mixed line endings; end all of its lines alike;"
+
+
 def broken_json(folder: Path) -> str:
     good = json.dumps(order("o-1"))
     file = one_file(folder, "a.json", f"{good}\n{good[:-9]}\n{good}\n")
@@ -315,7 +350,10 @@ def json_array(folder: Path) -> str:
 def json_column_twice(folder: Path) -> str:
     lines = [json.dumps(order("o-1")), json.dumps({"Order_ID": "o-2"})]
     file = one_file(folder, "a.json", "\n".join(lines))
-    return f"cannot read {file} as json: it has an empty or a repeated column name; put it right"
+    return (
+        f"cannot read {file} as json: it has an empty or a repeated column name:"
+        " 'Order_ID' and 'order_id'; put it right"
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,6 +367,10 @@ def json_column_twice(folder: Path) -> str:
         late_header_csv,
         ragged_csv,
         unclosed_csv,
+        ragged_csv_of_several_lines,
+        late_latin_csv,
+        csv_cut_in_a_letter,
+        mixed_csv,
         broken_json,
         json_array,
         json_column_twice,
@@ -344,6 +386,39 @@ def test_a_file_that_cannot_be_read_is_named(
         register_lake(con, settings)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+    assert "anna" not in str(error.value)
+
+
+def json_key_twice(folder: Path) -> str:
+    row = json.dumps(order("o-1"))
+    one_file(folder, "a.json", f'{{"email": "anna\\n", "email": "anna", {row[1:]}\n')
+    return "json"
+
+
+def latin_parquet(folder: Path) -> str:
+    table = pa.table({name: [value] for name, value in order("o-1").items()})
+    email = pa.array([b'anna"\nm\xf6re'], pa.binary())
+    path = folder / "storefront" / "orders" / "a.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(table.append_column("email", email), path)
+    return "parquet"
+
+
+@pytest.mark.parametrize("write_file", [json_key_twice, latin_parquet])
+def test_what_fails_when_it_is_read_shows_no_data(
+    tmp_path: Path, write_file: Callable[[Path], str]
+) -> None:
+    settings = Settings(tmp_path, write_file(tmp_path), tmp_path, "a-key-of-the-tests")
+    with duckdb.connect() as con:
+        register_lake(con, settings)
+        with pytest.raises(duckdb.Error) as error:
+            con.execute("select email from raw_storefront.orders")
+    assert "anna" in str(error.value)
+    said = without_data(str(error.value))
+    assert "anna" not in said
+    assert "ö" not in said
+    assert str(tmp_path) in said
+    assert re.search("has duplicate key|is not valid UTF8", said)
 
 
 def test_dbt_says_what_is_wrong_with_a_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -391,6 +391,14 @@ TIMES = {
     "2024-03-01 12:00:00 Z": "2024-03-01 12:00:00",
     "2024-03-01 12:00:00 UTC": "2024-03-01 12:00:00",
     "2024-03-01 12:00": "2024-03-01 12:00:00",
+    "2024-03-01 12:00:00\t": "2024-03-01 12:00:00",
+    "\n2024-03-01\r\n": "2024-03-01 00:00:00",
+    "2024-03-01t12:00:00z": "2024-03-01 12:00:00",
+    "2024-03-01t12:00:00.5-02:00": "2024-03-01 14:00:00.5",
+    "2024-03-01T12:00+01:00[Europe/Berlin]": "2024-03-01 11:00:00",
+    "2024-03-01T12:00:00.25Z[UTC]": "2024-03-01 12:00:00.25",
+    "2024-03-01 12:00:00.123456789 +0000 UTC": "2024-03-01 12:00:00.123456",
+    "2024-03-01 12:00:00 -0300 -03": "2024-03-01 15:00:00",
     "2024-03-01 -1": None,
     "2024-03-01 12:00:00 +0100 or so": None,
     "12:00 +0100": None,
@@ -400,14 +408,78 @@ TIMES = {
 def test_times_in_text_are_read_with_their_offset_however_it_is_written(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:
-    orders = [order(text, ordered_at=text) for text in TIMES]
+    texts = list(TIMES)
+    orders = [order(str(place), ordered_at=text) for place, text in enumerate(texts)]
     lake = write_lake(tmp_path, {"storefront/orders": orders})
     built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE)
     found = built.query(
         "select coalesce(order_id, row_key), ordered_at::varchar"
         " from staging.stg_storefront__orders"
     )
-    assert dict(found) == TIMES
+    assert {texts[int(place)]: time for place, time in found} == TIMES
+
+
+DATES = {
+    "2024-03-01": "2024-03-01",
+    "2024-03-02 23:00:00": "2024-03-02",
+    # the day as it is written, wherever that was
+    "2024-03-03T23:00:00-05:00": "2024-03-03",
+    "2024-03-04\t": "2024-03-04",
+    "9999-12-31": "9999-12-31",
+    "2024-03-05xyz": None,
+    "2024-03-05;": None,
+    "2024-03-05 1": None,
+    # there are dates of these years, and no times
+    "999999-12-31": None,
+    "infinity": None,
+}
+
+
+def test_a_date_is_a_date_or_has_a_time_after_it(tmp_path: Path, build_lake: BuildLake) -> None:
+    texts = list(DATES)
+    rates = [
+        {"currency": str(place), "rate_date": text, "rate_to_base": 1}
+        for place, text in enumerate(texts)
+    ]
+    lake = write_lake(
+        tmp_path, {"storefront/orders": [order("o")], "storefront/exchange_rates": rates}
+    )
+    folder = lake / "storefront" / "exchange_rates"
+    for name, native in (
+        ("day", pa.array([date(2024, 3, 6)])),
+        ("time", pa.array([datetime(2024, 3, 6, 23)])),  # noqa: DTZ001
+        ("time in utc", pa.array([datetime(2024, 3, 6, 23, tzinfo=UTC)])),
+    ):
+        row = pa.table({"currency": [name], "rate_date": native, "rate_to_base": [1.0]})
+        pq.write_table(row, folder / f"{name}.parquet")
+    built = build_lake(lake, select="+int_exchange_rates", flags=ALONE)
+    found = built.query(
+        "select coalesce(currency, split_part(row_key, '|', 2)), rate_date::varchar,"
+        " quarantine_reason from staging.stg_storefront__exchange_rates"
+    )
+    days = {name: day for name, day, _ in found}
+    assert {name: days.pop(name) for name in ("DAY", "TIME", "TIME IN UTC")} == dict.fromkeys(
+        ("DAY", "TIME", "TIME IN UTC"), "2024-03-06"
+    )
+    assert {texts[int(place)]: day for place, day in days.items()} == DATES
+    reasons = {reason for _, day, reason in found if day is None}
+    assert reasons == {"cast_failed: rate_date is no date"}
+
+
+def test_the_earliest_plausible_time_may_have_an_offset(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    times = ["2024-02-29 22:59:59", "2024-02-29 23:00:00"]
+    lake = write_lake(
+        tmp_path, {"storefront/orders": [order(text, ordered_at=text) for text in times]}
+    )
+    earliest = {"earliest_plausible_at": "2024-03-01T00:00:00+01:00"}
+    built = build_lake(lake, select="+stg_storefront__orders", flags=ALONE, vars=earliest)
+    found = built.query(
+        "select row_key, quarantine_reason from staging.stg_storefront__orders"
+        " where quarantine_reason is not null"
+    )
+    assert found == [(times[0], "implausible_time: ordered_at is too early or too late to be true")]
 
 
 def test_a_row_set_aside_has_one_id_whether_an_equal_one_is_good_or_not(

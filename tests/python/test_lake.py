@@ -313,6 +313,37 @@ def test_a_csv_column_without_a_name_is_ignored_like_an_unknown_one(con, tmp_pat
     assert drift.fetchall() == [("unnamed 1", 2), ("unnamed 7", 0)]
 
 
+@pytest.mark.parametrize("empty", range(3))
+def test_a_parquet_file_without_columns_is_empty(con, tmp_path, monkeypatch, empty):
+    for part in range(3):
+        write_table(tmp_path, ORDERS, [order(f"o-{part}")])
+    # as a data frame without rows leaves it
+    pq.write_table(pa.table({}), tmp_path / ORDERS / f"part-{empty}.parquet")
+    described = []
+    parquet_columns = lake_module._parquet_columns  # noqa: SLF001
+    monkeypatch.setattr(
+        lake_module,
+        "_parquet_columns",
+        lambda con, path: described.append(path) or parquet_columns(con, path),
+    )
+    register(con, tmp_path)
+    assert texts(con, "order_id") == [f"o-{part}" for part in range(3) if part != empty]
+    # the layout of the others is known all the same
+    assert len(described) == 2
+
+
+def test_texts_that_look_like_rows_are_read_beyond_the_first_chunk_of_a_csv(con, tmp_path):
+    text = (",".join("1" * len(order("o", country=""))) + "\n") * 50
+    rows = 12_000_000 // len(text)
+    path = write_table(tmp_path, ORDERS, [order("o", country=text)] * 2, "csv")
+    header, row = path.read_text().split("\n", 1)
+    path.write_text(f"{header}\n{row * (rows // 2)}")
+    write_table(tmp_path, ORDERS, [order("o", country="AT")], "csv")
+    register(con, tmp_path, "csv")
+    query = "select country, count(*) from raw_storefront.orders group by all order by all"
+    assert con.execute(query).fetchall() == [(text, rows // 2 * 2), ("AT", 1)]
+
+
 def test_a_file_without_a_required_column_is_named(con, tmp_path):
     row = order("o")
     del row["order_total"]

@@ -21,7 +21,7 @@ ad_spend as (
         min(spend_date) as first_date,
         max(spend_date) as last_date
     from {{ ref('fct_ad_spend') }}
-    where spend_date >= cast('{{ var('earliest_plausible_at') }}' as timestamp)
+    where spend_date >= {{ utc_timestamp("'" ~ var('earliest_plausible_at') ~ "'") }}
 
 ),
 

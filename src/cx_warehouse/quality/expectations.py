@@ -49,6 +49,7 @@ from cx_warehouse.quality.rules import (
     counting,
     sampling,
 )
+from cx_warehouse.settings import without_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -271,7 +272,8 @@ def _failure(outcome: Any) -> str | None:  # noqa: ANN401
     if information.get("raised_exception") is False:
         return None
     nested = [value for value in information.values() if isinstance(value, dict)]
-    text = str((nested or [information])[0].get("exception_message") or "it raised an error")
+    raised = (nested or [information])[0].get("exception_message")
+    text = without_data(str(raised or "it raised an error"))
     # SQLAlchemy wraps the driver's sentence in its class name, and adds the statement on further
     # lines.
     telling = [line for line in text.splitlines() if "Error" in line] or [text.splitlines()[0]]
