@@ -43,7 +43,7 @@ bucketed as (
             else {{ good_bucket }}
         end as row_bucket,
         case
-            when quarantine_reason is not null then {{ row_json(contract, is_masked=true) }}
+            when quarantine_reason is not null or {{ may_read_otherwise(contract) }} then {{ row_json(contract, is_masked=true) }}
         end as raw_row,
         -- equal rows are told apart by their ordinal
         case

@@ -25,11 +25,17 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- What stands where a number, a time or a word of a closed list should; masked where it may be an e-mail. -#}
+{% macro masked_address(text) -%}
+    case when {{ text }} like '%@%' then '***' else {{ text }} end
+{%- endmacro %}
+
 {#- A typed column as text; where it did not cast, what stood there. -#}
-{% macro typed_text(column) -%}
-    {%- if column.type == 'string' -%} {{ column.name }}
+{% macro typed_text(column, is_masked=false) -%}
+    {%- if column.type == 'string' -%} {{ masked_address(column.name) if is_masked and column.meta.words else column.name }}
     {%- else -%}
-        coalesce(cast({{ column.name }} as varchar), {{ raw_text(column, column.name ~ '__raw') }})
+        {%- set text = raw_text(column, column.name ~ '__raw') -%}
+        coalesce(cast({{ column.name }} as varchar), {{ masked_address(text) if is_masked else text }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -40,7 +46,7 @@
         {%- if column.type == 'string' -%} {%- do parts.append(cast_raw(column)) -%}
         {%- else -%}
             {%- do parts.append(
-                'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), ' ~ raw_text(column, column.name) ~ ')'
+                'coalesce(cast(' ~ cast_raw(column) ~ ' as varchar), ' ~ masked_address(raw_text(column, column.name)) ~ ')'
             ) -%}
         {%- endif -%}
     {%- endfor -%}

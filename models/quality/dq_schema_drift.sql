@@ -88,7 +88,7 @@ drift as (
         'ad_spend' as table_name,
         'channel' as column_name,
         'unknown_value' as drift_kind,
-        channel as drift_value,
+        {{ masked_address('channel') }} as drift_value,
         row_count
     from unknown_channels
 

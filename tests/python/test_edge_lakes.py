@@ -482,6 +482,57 @@ def test_the_earliest_plausible_time_may_have_an_offset(
     assert found == [(times[0], "implausible_time: ordered_at is too early or too late to be true")]
 
 
+def test_rows_that_other_tables_set_aside_show_what_stood_there_and_no_others(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    spend = {"spend_date": "2024-03-01", "channel": "google", "currency": "USD"}
+    tables = {
+        "storefront/orders": [
+            order("o-1"),
+            order("o-2", currency="JPY", status="pending", ordered_at="2024-02-29"),
+        ],
+        "storefront/exchange_rates": [
+            {"rate_date": "2024-03-01", "currency": "USD", "rate_to_base": "100"}
+        ],
+        "storefront/deliveries": [
+            {"delivery_id": "d", "order_id": "nowhere", "delivered_at": "2024-03-03 00:00:00"}
+            | {"shipped_at": "2024-02-29"}
+        ],
+        "email/campaigns": [
+            {"campaign_id": "k", "campaign_name": "News", "campaign_kind": "Letter"}
+            | {"cost": "5", "currency": "JPY"}
+        ],
+        # one of them is more than money can be
+        "marketing/ad_spend": [
+            spend | {"spend": "1", "campaign": None},
+            spend | {"spend": "99999999999", "campaign": "a"},
+            spend | {"spend": "99999999999", "channel": "bing", "campaign": None},
+            spend | {"spend": "1", "campaign": "b"},
+        ],
+    }
+    built = build_lake(
+        write_lake(tmp_path, tables),
+        select="+int_rows_quarantined_across_tables",
+        flags=ALONE,
+        vars={"base_currency": "EUR", "as_of": "2024-03-02"},
+    )
+    found = built.query(
+        "select row_key, raw_row from intermediate.int_rows_quarantined_across_tables"
+    )
+    rows = {key: json.loads(raw) for key, raw in found}
+    assert set(rows) == {
+        "o-2",
+        "d",
+        "k",
+        "2024-03-01|google|a|USD",
+        "2024-03-01|bing||USD",
+    }
+    assert rows["o-2"]["status"] == "pending"
+    assert "sales_channel" not in rows["o-2"]
+    assert rows["d"]["delivered_at"] == "2024-03-03 00:00:00"
+    assert rows["k"]["campaign_kind"] == "Letter"
+
+
 def test_a_row_set_aside_has_one_id_whether_an_equal_one_is_good_or_not(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:

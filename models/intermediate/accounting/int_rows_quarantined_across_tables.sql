@@ -105,7 +105,7 @@ campaigns_set_aside as (
 
     select
         staged_campaigns.*,
-        {{ no_rate }} || 'campaign' as cause
+        {{ no_rate }} || 'campaign, or more than money can be' as cause
     from staged_campaigns
     semi join unrated_campaigns
         on staged_campaigns.campaign_id = unrated_campaigns.campaign_id
@@ -116,11 +116,15 @@ ad_spend_set_aside as (
 
     select
         staged_ad_spend.*,
-        {{ no_rate }} || 'day' as cause
+        {{ no_rate }} || 'day, or more than money can be' as cause
     from staged_ad_spend
     semi join unrated_ad_spend
         on
             staged_ad_spend.spend_date = unrated_ad_spend.spend_date
+            and staged_ad_spend.channel = unrated_ad_spend.channel
+            and (
+                staged_ad_spend.campaign is not distinct from unrated_ad_spend.campaign
+            )
             and staged_ad_spend.currency = unrated_ad_spend.currency
 
 ),
@@ -133,7 +137,7 @@ rows_set_aside as (
         '{{ table_name }}' as table_name,
         {{ staged_row_key(contract) }} as row_key,
         cause as quarantine_reason,
-        {{ staged_row_json(contract) }} as raw_row
+        coalesce(raw_row, {{ staged_row_json(contract) }}) as raw_row
     from {{ table_name }}_set_aside
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -55,7 +55,8 @@ with final as (
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
         '{{ column.name }}' as column_name,
-        lower(trim(cast({{ column.name }} as varchar))) as drift_value,
+        {{ masked_address('lower(trim(cast(' ~ column.name ~ ' as varchar)))') }}
+            as drift_value,
         _file,
         count(*) as row_count
     from {{ relation }}
@@ -69,7 +70,8 @@ with final as (
         '{{ source_name }}' as source_name,
         '{{ table_name }}' as table_name,
         '{{ column.name }}' as column_name,
-        {{ "'no JSON'" if column.type == 'json' else text }} as drift_value,
+        {{ "'no JSON'" if column.type == 'json' else masked_address(text) }}
+            as drift_value,
         _file,
         count(*) as row_count
     from {{ relation }}
