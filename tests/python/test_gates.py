@@ -647,7 +647,7 @@ def test_an_incomplete_build_is_one_clear_line(settings):
 )
 def test_what_an_unfinished_run_left_is_not_checked(settings, change):
     write_build(settings.build_path, change=change)
-    with pytest.raises(CxError, match=r"last run .* failed, or left models out .* run `cx build`"):
+    with pytest.raises(CxError, match=r"last run .* failed, or left models out; run `cx build`"):
         check_marts(settings, {})
 
 
