@@ -12,8 +12,8 @@
     )[0][0] %}
     {% if restated is not none %} {% do log('Restated ' ~ restated ~ ' rows of fct_person_months', info=true) %} {% endif %}
     {% set settings = graph.nodes.values() | selectattr('name', 'equalto', 'int_settings') | first %}
-    {#- In this order: dying in between, the next run does too much rather than too little. -#}
     {% set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') %}
+    {#- In this order: dying in between, the next run does too much rather than too little. -#}
     update ops.runs
     set
         finished_at = {{ clock_time() }},

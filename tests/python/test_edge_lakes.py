@@ -447,7 +447,7 @@ def test_a_date_is_a_date_or_has_a_time_after_it(tmp_path: Path, build_lake: Bui
     folder = lake / "storefront" / "exchange_rates"
     for name, native in (
         ("day", pa.array([date(2024, 3, 6)])),
-        ("time", pa.array([datetime(2024, 3, 6, 23)])),  # noqa: DTZ001
+        ("time", pa.array([datetime(2024, 3, 6, 23)])),  # noqa: DTZ001 - UTC
         ("time in utc", pa.array([datetime(2024, 3, 6, 23, tzinfo=UTC)])),
     ):
         row = pa.table({"currency": [name], "rate_date": native, "rate_to_base": [1.0]})

@@ -320,7 +320,7 @@ def test_a_parquet_file_without_columns_is_empty(con, tmp_path, monkeypatch, emp
     # as a data frame without rows leaves it
     pq.write_table(pa.table({}), tmp_path / ORDERS / f"part-{empty}.parquet")
     described = []
-    parquet_columns = lake_module._parquet_columns  # noqa: SLF001
+    parquet_columns = lake_module._parquet_columns  # noqa: SLF001 - counts its calls
     monkeypatch.setattr(
         lake_module,
         "_parquet_columns",
