@@ -45,7 +45,7 @@ EXPORTS: Final = {
 PERSON: Final = {
     "duckdb": "person_id",
     "pandas": "case when starts_with(person_id, 'visitor:')"
-    " then md5('anonymous_id:' || substr(person_id, 9)) else person_id end",
+    " then left(md5('anonymous_id:' || substr(person_id, 9)), 20) else person_id end",
 }
 STEP_TIMES: Final = ", ".join(
     ["step_1_at", *(f"step_{n}_at, step_{n}_open_at" for n in range(2, 5))]

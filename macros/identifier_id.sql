@@ -1,4 +1,4 @@
 {#- Key of an identifier. A person_id is the identifier_id of the person's smallest identifier. -#}
 {% macro identifier_id(kind, identifier) -%}
-    md5({{ kind }} || ':' || {{ identifier }})
+    {{ hashed_id(kind ~ " || ':' || " ~ identifier) }}
 {%- endmacro %}

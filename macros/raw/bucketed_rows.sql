@@ -48,9 +48,9 @@ bucketed as (
         -- equal rows are told apart by their ordinal
         case
             when quarantine_reason is not null
-                then md5(
-                    '{{ contract.source }}.{{ contract.name }}|' || {{ row_json(contract) }} || '|' || row_ordinal
-                )
+                then {{ hashed_id(
+                    "'" ~ contract.source ~ "." ~ contract.name ~ "|' || " ~ row_json(contract) ~ " || '|' || row_ordinal"
+                ) }}
         end as quarantine_id
     from ranked
 

@@ -34,10 +34,10 @@ built as (
 final as (
 
     select
-        md5(
-            settings_hash || '|' || coalesce(cast(as_of as varchar), '')
-            || '|' || lake_fingerprint
-        ) as build_id,
+        {{ hashed_id(
+            "settings_hash || '|' || coalesce(cast(as_of as varchar), '')"
+            ~ " || '|' || lake_fingerprint"
+        ) }} as build_id,
         settings_hash,
         as_of,
         lake_fingerprint

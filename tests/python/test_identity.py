@@ -121,7 +121,7 @@ def key(warehouse: Warehouse, identifier_id: str) -> str:
 
 
 def key_of(warehouse: Warehouse, kind: str, identifier: str) -> str:
-    return key(warehouse, f"md5('{kind}:{identifier}')")
+    return key(warehouse, f"left(md5('{kind}:{identifier}'), 20)")
 
 
 def persons(warehouse: Warehouse) -> dict[str, tuple[Any, ...]]:

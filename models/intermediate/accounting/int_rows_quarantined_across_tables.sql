@@ -147,7 +147,7 @@ rows_set_aside as (
 final as (
 
     select
-        md5(source_name || '.' || table_name || '|' || row_key) as quarantine_id,
+        {{ hashed_id("source_name || '.' || table_name || '|' || row_key") }} as quarantine_id,
         source_name,
         table_name,
         row_key,

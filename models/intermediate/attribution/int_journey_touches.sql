@@ -169,7 +169,7 @@ numbered as (
 final as (
 
     select
-        md5(touch) as touchpoint_id,
+        {{ hashed_id('touch') }} as touchpoint_id,
         person_id,
         channel_group,
         occurred_at,

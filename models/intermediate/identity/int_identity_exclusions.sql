@@ -17,10 +17,10 @@ with exclusions as (
 final as (
 
     select
-        md5(
-            identifier_kind || ':' || identifier
-            || coalesce('|' || linked_kind || ':' || linked_identifier, '')
-        ) as exclusion_id,
+        {{ hashed_id(
+            "identifier_kind || ':' || identifier"
+            ~ " || coalesce('|' || linked_kind || ':' || linked_identifier, '')"
+        ) }} as exclusion_id,
         identifier_kind,
         identifier,
         linked_kind,

@@ -19,12 +19,6 @@ channels as (
 
 ),
 
-intents as (
-
-    select * from {{ ref('int_session_intents') }}
-
-),
-
 session_orders as (
 
     select
@@ -44,12 +38,11 @@ final as (
         owned.started_at,
         landed.device_type,
         channels.channel_group,
-        intents.intent,
+        landed.intent,
         session_orders.last_ordered_at
     from owned
     inner join landed on owned.session_id = landed.session_id
     inner join channels on owned.session_id = channels.session_id
-    inner join intents on owned.session_id = intents.session_id
     left join session_orders on owned.session_id = session_orders.session_id
 
 )

@@ -28,13 +28,6 @@ channels as (
 
 ),
 
-intents as (
-
-    select * from {{ ref('int_session_intents') }}
-    where {{ touched('session', 'session_id') }}
-
-),
-
 owned as (
 
     select * from {{ ref('int_sessions_owned') }}
@@ -77,7 +70,7 @@ final as (
         landed.device_type,
         landed.country,
         sessions.is_bounce,
-        intents.intent,
+        landed.intent,
         orders.session_id is not null as is_converted,
         orders.order_id,
         cast(coalesce(orders.order_count, 0) as integer) as order_count,
@@ -87,7 +80,6 @@ final as (
     from sessions
     inner join landed on sessions.session_id = landed.session_id
     inner join channels on sessions.session_id = channels.session_id
-    inner join intents on sessions.session_id = intents.session_id
     inner join owned on sessions.session_id = owned.session_id
     left join orders on sessions.session_id = orders.session_id
     cross join settings

@@ -151,11 +151,11 @@ links as (
 final as (
 
     select
-        md5(
-            identifier_kind || ':' || identifier
-            || '|' || coalesce(linked_kind || ':' || linked_identifier, '')
-            || '|' || evidence
-        ) as link_id,
+        {{ hashed_id(
+            "identifier_kind || ':' || identifier"
+            ~ " || '|' || coalesce(linked_kind || ':' || linked_identifier, '')"
+            ~ " || '|' || evidence"
+        ) }} as link_id,
         person_id,
         identifier_kind,
         identifier,

@@ -120,9 +120,9 @@ touches as (
 final as (
 
     select
-        md5(
-            placed_touches.touch_kind || ':' || placed_touches.touch_key
-        ) as touchpoint_id,
+        {{ hashed_id(
+            "placed_touches.touch_kind || ':' || placed_touches.touch_key"
+        ) }} as touchpoint_id,
         placed_touches.person_id,
         placed_touches.occurred_at,
         placed_touches.touch_kind,

@@ -40,11 +40,30 @@ judged as (
 
 {{ bucketed_rows(contract) }},
 
+-- an address gets many messages, and is hashed once
+addresses as (
+
+    select distinct {{ raw_column(contract, 'email') }} as email
+    from {{ raw_rows(source('email', 'email_events')) }}
+
+),
+
+hashed as (
+
+    select
+        email,
+        {{ hash_email('email') }} as email_hash
+    from addresses
+
+),
+
 final as (
 
     select
-        {{ staged_columns(contract) }}
+        hashed.email_hash,
+        {{ staged_columns(contract, {'email': none}) }}
     from bucketed
+    left join hashed on bucketed.email = hashed.email
     {{ mapped_words(contract) }}
 
 )

@@ -55,7 +55,7 @@ typed as {{ not_materialized() }} (
 {% for field in ['user_agent', 'page_url', 'anonymous_id'] -%}
 {% set text = 'cast_' ~ field ~ '.' ~ field -%}
 {% if field == 'page_url' -%}
-{% set text = trimmed('cast_page_url.page_url__raw') -%}
+{% set text = "nullif(" ~ trimmed('cast_page_url.page_url__raw') ~ ", '')" -%}
 {% endif -%}
 {{ field }}_values as (
 
@@ -83,7 +83,6 @@ excluded_{{ field }} as (
         on
             traffic_rules.field = '{{ field }}'
             and {{ matches_pattern(text, 'traffic_rules.pattern') }}
-    where cast_{{ field }}.{{ field }} is not null
 
 ),
 

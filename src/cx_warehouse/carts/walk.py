@@ -7,13 +7,14 @@ first item to the order, the emptying or a long silence.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
+
+from cx_warehouse.keys import hashed_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,7 +146,7 @@ class Cart:
         if name is not None and self.ordinal == 1:
             return name
         text = f"{self.first.moment_id}|cart" if name is None else f"{name}|{self.ordinal}"
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return hashed_id(text)
 
     def wait_until(self, moment: int, rules: Rules) -> None:
         """Let time pass: silence abandons a cart that holds an item."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from cx_warehouse.clv.likelihood import Maximum
 from cx_warehouse.clv.score import Customers, Estimates, GroupFit, Options, Scores, score
 from cx_warehouse.clv.spend import SpendFit
+from cx_warehouse.keys import hashed_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +92,7 @@ class Run:
         """Return a name for the fit of a segment: the same for the same data and settings."""
         settings = "|".join(f"{name}={value}" for name, value in asdict(self.options).items())
         text = "|".join((self.calibration_end, self.value_basis, *segment, settings))
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return hashed_id(text)
 
 
 def options_of(said: Mapping[str, str]) -> Options:
