@@ -442,9 +442,8 @@ def test_her_months_run_from_the_first_order_to_the_last_that_has_ended(demo):
     )
     nothing = (0, Decimal("0.00"), Decimal("0.00"))
     [(score, tickets)] = demo.query(
-        "select (select max(score) from marts.fct_nps_responses where person_id ="
-        " left(md5('customer_id:c-mia'), 20)), (select count(*) from marts.fct_support_tickets where"
-        " person_id = left(md5('customer_id:c-mia'), 20))"
+        f"select (select max(score) from marts.fct_nps_responses where {HERS}),"
+        f" (select count(*) from marts.fct_support_tickets where {HERS})"
     )
     assert [row[:4] for row in rows] == [
         ("04", 1, Decimal("36.70"), Decimal("13.47")),

@@ -147,7 +147,9 @@ rows_set_aside as (
 final as (
 
     select
-        {{ hashed_id("source_name || '.' || table_name || '|' || row_key") }} as quarantine_id,
+        {{ hashed_id(
+            "source_name || '.' || table_name || '|' || row_key"
+        ) }} as quarantine_id,
         source_name,
         table_name,
         row_key,

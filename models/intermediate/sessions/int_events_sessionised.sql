@@ -63,7 +63,9 @@ final as (
         last_value(
             case
                 when is_session_start
-                    then {{ hashed_id("anonymous_id || '|' || occurred_at || '|' || event_id") }}
+                    then {{ hashed_id(
+                        "anonymous_id || '|' || occurred_at || '|' || event_id"
+                    ) }}
             end ignore nulls
         ) over (
             partition by anonymous_id

@@ -136,7 +136,9 @@ netted as (
 final as (
 
     select
-        {{ hashed_id("netted.movement_kind || ':' || netted.moved_by") }} as movement_id,
+        {{ hashed_id(
+            "netted.movement_kind || ':' || netted.moved_by"
+        ) }} as movement_id,
         netted.order_id,
         numbered.person_id,
         netted.movement_kind,
