@@ -19,6 +19,7 @@ CODE: Final = (
     "models/**/*.py",
     "src/cx_warehouse/carts/*.py",
     "src/cx_warehouse/funnels/*.py",
+    "src/cx_warehouse/keys.py",
     "src/cx_warehouse/streams.py",
     "models/staging/**/*__sources.yml",
     "src/cx_warehouse/contract.py",

@@ -24,7 +24,7 @@ from conftest import (
     write_lake,
     write_table,
 )
-from cx_warehouse.run_state import code_hash, create_run_state, touched
+from cx_warehouse.run_state import CODE, code_hash, create_run_state, touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,7 @@ TOLD_OTHERWISE = {
     "int_funnel_entries_walked",
 }
 SETTINGS = re.compile(r"var\('(\w+)'\)")
+IMPORTS = re.compile(r"^from cx_warehouse[.]([\w.]+) import", re.MULTILINE)
 
 
 @pytest.fixture
@@ -362,3 +363,16 @@ def test_a_seed_that_dbt_tells_by_its_path_is_told_by_what_it_holds(
         file.write_text(text)
         assert (code_hash() != nothing) == is_told, (name, len(text))
         file.unlink()
+
+
+def test_what_the_walks_import_is_code_whose_change_rebuilds() -> None:
+    told = {file for pattern in CODE for file in PROJECT.glob(pattern)}
+    source = PROJECT / "src" / "cx_warehouse"
+    walks = [*source.glob("carts/*.py"), *source.glob("funnels/*.py")]
+    imported = {
+        source / f"{name.replace('.', '/')}.py"
+        for walk in walks
+        for name in IMPORTS.findall(walk.read_text())
+    }
+    assert imported
+    assert imported <= told
