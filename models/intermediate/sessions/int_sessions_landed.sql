@@ -46,7 +46,8 @@ landings as (
 
 ),
 
--- each URL is taken apart once, however many sessions begin with it
+-- each URL is taken apart once, however many sessions begin with it; in a step of its own,
+-- since DuckDB stops with an internal error where it is taken apart and grouped in one
 page_urls as (
 
     select distinct page_url as url
