@@ -9,8 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from conftest import BuildLake, Warehouse, order, write_lake, write_table
+from conftest import PROJECT, BuildLake, Warehouse, order, write_lake, write_table
 from cx_warehouse.carts.walk import HOUR, Cart, Moment, Rules, carts_of, told_carts
+from cx_warehouse.keys import hashed_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -556,3 +557,10 @@ def test_plain_carts_are_what_the_walk_would_tell(tmp_path: Path, build_lake: Bu
     ends = {(cart["abandoned_at"] is None, cart["order_id"] is None) for cart in plain}
     assert len(ends) == 3
     assert len(plain) > len(told) / 4
+
+
+def test_a_key_made_in_python_is_that_of_the_macro() -> None:
+    macro = (PROJECT / "macros" / "hashed_id.sql").read_text()
+    [expression] = [line for line in macro.splitlines() if "{{ text }}" in line]
+    query = f"select {expression.replace('{{ text }}', '?')}"
+    assert duckdb.execute(query, ["Käthe|2"]).fetchall() == [(hashed_id("Käthe|2"),)]
