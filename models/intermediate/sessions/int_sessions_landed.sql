@@ -46,8 +46,8 @@ landings as (
 
 ),
 
--- each URL is taken apart once, however many sessions begin with it; in a step of its own,
--- since DuckDB stops with an internal error where it is taken apart and grouped in one
+-- each URL is taken apart once, however many sessions begin with it; in a step of its
+-- own, since DuckDB stops with an internal error where one both groups and takes apart
 page_urls as (
 
     select distinct page_url as url
