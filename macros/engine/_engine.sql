@@ -86,12 +86,12 @@
 {% macro duckdb__trimmed(text) %}trim(trim({{ text }}), ' ' || chr(9) || chr(10) || chr(13)){% endmacro %}
 
 {#- Whether a text is empty or may have such around it: nothing that is seen sorts before '!'. Line breaks after it are looked
-    for in identifiers, which are joined by. -#}
-{% macro is_untrimmed(text) %}{{ return(adapter.dispatch('is_untrimmed')(text)) }}{% endmacro %}
-{% macro duckdb__is_untrimmed(text) -%}
+    for where asked, as in identifiers, which are joined by. -#}
+{% macro is_untrimmed(text, with_breaks=false) %}{{ return(adapter.dispatch('is_untrimmed')(text, with_breaks)) }}{% endmacro %}
+{% macro duckdb__is_untrimmed(text, with_breaks) -%}
     {%- set varchar = "cast(" ~ text ~ " as varchar)" -%}
     {{ varchar }} < '!'
-    {%- for code in [32] + ([10, 13, 9] if text.endswith('_id') else []) %} or suffix({{ varchar }}, chr({{ code }})) {%- endfor -%}
+    {%- for code in [32] + ([10, 13, 9] if with_breaks else []) %} or suffix({{ varchar }}, chr({{ code }})) {%- endfor -%}
 {%- endmacro %}
 
 {#- Keyed hash of a normalised e-mail. The key is a variable of the connection, never text in SQL. -#}
@@ -158,9 +158,9 @@
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
 
-{#- The first 15 digits of a hexadecimal hash, as a number. -#}
-{% macro hash_as_number(hash) %}{{ return(adapter.dispatch('hash_as_number')(hash)) }}{% endmacro %}
-{% macro duckdb__hash_as_number(hash) %}cast('0x' || left({{ hash }}, 15) as bigint){% endmacro %}
+{#- A number, 0 or more, that tells texts apart within one run: 63 bits. The order by it means nothing. -#}
+{% macro text_as_number(text) %}{{ return(adapter.dispatch('text_as_number')(text)) }}{% endmacro %}
+{% macro duckdb__text_as_number(text) %}cast(hash({{ text }}) >> 1 as bigint){% endmacro %}
 
 {#- After `as`: a step that is read twice is worked out twice, which costs less than keeping a wide table aside. -#}
 {% macro not_materialized() %}{{ return(adapter.dispatch('not_materialized')()) }}{% endmacro %}

@@ -2,7 +2,9 @@
     Nearly all text stands as it should: to look is cheaper than to trim. -#}
 {% macro cast_raw(column) %}
     {%- set name = column.name -%}
-    {%- set text = "nullif(" ~ trimmed("cast(" ~ name ~ " as varchar)") ~ ", '')" -%}
+    {%- set plain = "cast(" ~ name ~ " as varchar)" -%}
+    {%- set text = "nullif(" ~ trimmed(plain) ~ ", '')" -%}
+    {%- set read = json_or_null if column.type == 'json' else strip_url -%}
     {%- if column.meta.spelled -%}
         {%- set words -%}
             case lower(trim(cast({{ name }} as varchar)))
@@ -10,18 +12,17 @@
             else cast({{ name }} as varchar) end
         {%- endset -%}
         {{- cast_whole(words) -}}
-    {%- elif column.meta.personal == 'url' -%}
-        {{- strip_url(text) -}}
+    {%- elif column.meta.personal == 'url' or column.type == 'json' -%}
+        case when {{ is_untrimmed(name, with_breaks=true) }} then {{ read(text) }} else {{ read(plain) }} end
     {%- elif name == 'currency' -%}
         upper({{ text }})
     {%- elif column.type == 'string' and name.endswith('_id') -%}
         case
-            when {{ name }} like '%.0%' or {{ is_untrimmed(name) }} then {{ whole_float_as_integer(text) }}
+            when {{ name }} like '%.0%' or {{ is_untrimmed(name, with_breaks=true) }} then {{ whole_float_as_integer(text) }}
             else {{ name }}
         end
     {%- elif column.type == 'string' -%}
         case when {{ is_untrimmed(name) }} then {{ text }} else {{ name }} end
-    {%- elif column.type == 'json' -%} {{ json_or_null(text) }}
     {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))
     {%- elif column.type == 'double' -%} {{ finite_or_null('try_cast(' ~ name ~ ' as double)') }}

@@ -22,7 +22,7 @@ final as (
     select
         events.funnel_name,
         events.person_id,
-        {{ hash_as_number('events.person_id') }} as person_key,
+        {{ text_as_number('events.person_id') }} as person_key,
         events.occurred_at,
         events.step_number,
         case when steps.shares_events then events.event_id end as event_id,

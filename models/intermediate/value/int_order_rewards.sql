@@ -31,7 +31,7 @@ final as (
     select
         placed.order_id,
         placed.person_id,
-        {{ hash_as_number('placed.person_id') }} as person_key,
+        {{ text_as_number('placed.person_id') }} as person_key,
         placed.ordered_at,
         case when earned.is_cancelled then 0 else earned.net_sales end as net_sales,
         case

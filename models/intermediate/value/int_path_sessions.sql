@@ -33,8 +33,8 @@ session_orders as (
 final as (
 
     select
-        {{ hash_as_number('owned.person_id') }} as person_key,
-        {{ hash_as_number('owned.session_id') }} as session_key,
+        {{ text_as_number('owned.person_id') }} as person_key,
+        {{ text_as_number('owned.session_id') }} as session_key,
         owned.started_at,
         landed.device_type,
         channels.channel_group,

@@ -26,8 +26,8 @@ session_steps as (
 final as (
 
     select
-        {{ hash_as_number('owned.person_id') }} as person_key,
-        {{ hash_as_number('session_steps.session_id') }} as session_key,
+        {{ text_as_number('owned.person_id') }} as person_key,
+        {{ text_as_number('session_steps.session_id') }} as session_key,
         rules.step_number,
         case
             when rules.event_name = 'bounce'
