@@ -565,6 +565,35 @@ def test_a_flag_written_as_a_float_is_a_flag(tmp_path: Path, build_lake: BuildLa
     assert dict(found) == {f"flag {text}".strip(): value for text, value in flags.items()}
 
 
+def test_a_url_and_json_lose_what_is_blank_around_them(
+    tmp_path: Path, build_lake: BuildLake
+) -> None:
+    urls = {
+        "https://s.example/a?b=1&utm_source=x=y&utm_term#f": "https://s.example/a?utm_source=x=y",
+        "https://s.example/b?utm_source=x\n": "https://s.example/b?utm_source=x",
+        "https://s.example/c#f\t": "https://s.example/c",
+        "\thttps://s.example/d?b=1": "https://s.example/d",
+        " https://s.example/e ": "https://s.example/e",
+        " \r\n": None,
+    }
+    properties = {'{"a": 1}\r\n': '{"a": 1}', '\t{"a": 2} ': '{"a": 2}', "{\n": None, " ": None}
+    events = [
+        EVENTS[0] | {"event_id": str(number), "page_url": url, "referrer_url": url}
+        for number, url in enumerate(urls)
+    ] + [
+        EVENTS[0] | {"event_id": f"p{number}", "properties": text}
+        for number, text in enumerate(properties)
+    ]
+    lake = write_lake(tmp_path, {"storefront/orders": [order("o")], "web/events": events})
+    built = build_lake(lake, select="+stg_web__events", flags=ALONE)
+    found = built.query(
+        "select coalesce(event_id, row_key), page_url, referrer_url, properties"
+        " from staging.stg_web__events order by 1"
+    )
+    assert [row[1:3] for row in found[: len(urls)]] == [(url, url) for url in urls.values()]
+    assert [row[3] for row in found[len(urls) :]] == list(properties.values())
+
+
 def test_a_traffic_rule_may_look_for_a_parameter_that_is_stripped(
     tmp_path: Path, build_lake: BuildLake
 ) -> None:
