@@ -106,14 +106,12 @@
 {#- A URL without fragment, its query reduced to the parameters of var marketing_parameters. -#}
 {% macro strip_url(text) %}{{ return(adapter.dispatch('strip_url')(text)) }}{% endmacro %}
 {% macro duckdb__strip_url(text) -%}
+    {%- set stays = '&(?:' ~ var('marketing_parameters') | join('|') ~ ')=[^&]*' -%}
     case
         when contains({{ text }}, '?') or contains({{ text }}, '#')
-            then regexp_extract({{ text }}, '^[^?#]*') || coalesce('?' || nullif(list_aggregate(list_filter(
-                string_split(regexp_extract({{ text }}, '[?]([^#]*)', 1), '&'),
-                lambda parameter: regexp_matches(
-                    parameter, '^({{ var('marketing_parameters') | join('|') }})='
-                )
-            ), 'string_agg', '&'), ''), '')
+            then regexp_extract({{ text }}, '^[^?#]*') || regexp_replace(
+                regexp_replace('&' || regexp_extract({{ text }}, '[?]([^#]*)', 1), '({{ stays }})|&[^&]*', '\1', 'g'), '^&', '?'
+            )
         else {{ text }}
     end
 {%- endmacro %}
