@@ -13,21 +13,30 @@
     {{ return({'relations': [finished_table(made)]}) }}
 {% endmaterialization %}
 
-{% materialization incremental, adapter='duckdb' %}
+{% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {%- set is_python = model['language'] == 'python' -%}
     {%- set made = this.incorporate(type='table') if is_incremental() else table_to_make() -%}
+    {%- set rows = made.incorporate(path={'identifier': made.identifier ~ '__dbt_tmp'}) if is_incremental() else made -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {% if is_incremental() %}
-        {%- set rows = made.incorporate(path={'identifier': made.identifier ~ '__dbt_tmp'}) -%}
+    {% if is_python %}
+        {#- over a connection of its own, which sees what the hooks touched, before the transaction, which sees its rows -#}
+        {% do adapter.ensure_transaction() %}
+        {% do adapter.commit() %}
+        {% do run_query('drop table if exists ' ~ rows) %}
+        {% call statement('main', language='python') %} {{- create_table_as(false, rows, compiled_code, 'python') }} {% endcall %}
+    {% elif not is_incremental() %}
+        {% call statement('main') %} {{- create_table_as(false, made, compiled_code) }} {% endcall %}
+    {% else %}
         {%- set rows = rows.include(database=false, schema=false) -%}
         {% do run_query('drop table if exists temp.' ~ rows ~ '; ' ~ create_table_as(true, rows, compiled_code)) %}
+    {% endif %}
+    {% if is_incremental() %}
         {% set make_sql = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) %}
         {% set columns = adapter.get_column_schema_from_query('select * from ' ~ made) %}
         {% set sql = make_sql({'target_relation': made, 'temp_relation': rows, 'dest_columns': columns}) %}
-    {% else %}
-        {% set sql = create_table_as(false, made, compiled_code) %}
+        {% call statement('main') %} {{ sql }} {{ '; drop table ' ~ rows if is_python }} {% endcall %}
     {% endif %}
-    {% call statement('main') %} {{ sql }} {% endcall %}
     {{ return({'relations': [finished_table(made)]}) }}
 {% endmaterialization %}
 

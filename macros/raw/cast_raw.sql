@@ -4,7 +4,6 @@
     {%- set name = column.name -%}
     {%- set plain = "cast(" ~ name ~ " as varchar)" -%}
     {%- set text = "nullif(" ~ trimmed(plain) ~ ", '')" -%}
-    {%- set read = json_or_null if column.type == 'json' else strip_url -%}
     {%- if column.meta.spelled -%}
         {%- set words -%}
             case lower(trim(cast({{ name }} as varchar)))
@@ -12,8 +11,8 @@
             else cast({{ name }} as varchar) end
         {%- endset -%}
         {{- cast_whole(words) -}}
-    {%- elif column.meta.personal == 'url' or column.type == 'json' -%}
-        case when {{ is_untrimmed(name, with_breaks=true) }} then {{ read(text) }} else {{ read(plain) }} end
+    {%- elif column.meta.personal == 'url' -%}
+        case when {{ is_untrimmed(name, with_breaks=true) }} then {{ strip_url(text) }} else {{ strip_url(plain) }} end
     {%- elif name == 'currency' -%}
         upper({{ text }})
     {%- elif column.type == 'string' and name.endswith('_id') -%}
@@ -23,6 +22,8 @@
         end
     {%- elif column.type == 'string' -%}
         case when {{ is_untrimmed(name) }} then {{ text }} else {{ name }} end
+    {%- elif column.type == 'json' -%}
+        case when {{ is_untrimmed(name, with_breaks=true) }} then {{ json_or_null(text) }} else {{ json_or_null(plain) }} end
     {%- elif column.type == 'integer' -%} {{ cast_whole(name) }}
     {%- elif column.type == 'decimal' -%} try_cast({{ name }} as decimal(18, 6))
     {%- elif column.type == 'double' -%} {{ finite_or_null('try_cast(' ~ name ~ ' as double)') }}

@@ -69,7 +69,7 @@ PARTS: Final = (
     ("--select", "config.materialized:incremental"),
     ("--select", "int_cart_moments+"),
     ("--select", "int_carts_told", "int_funnel_entries", "fct_carts"),
-    ("--exclude", "int_settings", "int_carts_walked", "int_funnel_entries_walked"),
+    ("--exclude", "int_settings", "int_identity_components"),
     ("--exclude", "int_orders_costed+"),
     ("--exclude", "stg_email__email_events"),
 )

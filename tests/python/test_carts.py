@@ -542,7 +542,7 @@ def test_plain_carts_are_what_the_walk_would_tell(tmp_path: Path, build_lake: Bu
             con.register("given", pa.Table.from_pylist(rows))
             con.execute(f"create table intermediate.int_{name} as select * from given")
     lake = write_lake(tmp_path / "lake", {"storefront/orders": [order("o")]})
-    names = "int_carts_plain int_cart_moments int_carts_walked int_carts_told"
+    names = "int_carts_plain int_cart_moments int_carts_told"
     built = build_lake(lake, folder=folder, command="run", select=names)
     columns = [pa.array(values) for values in zip(*all_moments(tables), strict=True)]
     moments = pa.table(dict(zip(Moment._fields, columns, strict=True)))
