@@ -20,6 +20,11 @@
     {% for name in ['non_promo_kinds', 'marketing_parameters'] if var(name) is string or var(name) is not iterable %}
         {% do mistakes.append([name, 'must be a list']) %}
     {% endfor %}
+    {#- a pattern would reach into the parameters beside it -#}
+    {% set named = var('marketing_parameters') %}
+    {% for name in (named if named is iterable else []) if not modules.re.fullmatch('[A-Za-z0-9_.~-]+', name | string) %}
+        {% do mistakes.append(['marketing_parameters', 'must be a list of names such as utm_source']) %}
+    {% endfor %}
     {#- what staging calls promotions; without sources there is nothing to compare with -#}
     {% set kinds = [] %}
     {% for table in graph.sources.values() if table.name == 'promotions' %}

@@ -106,7 +106,7 @@
 {#- A URL without fragment, its query reduced to the parameters of var marketing_parameters. -#}
 {% macro strip_url(text) %}{{ return(adapter.dispatch('strip_url')(text)) }}{% endmacro %}
 {% macro duckdb__strip_url(text) -%}
-    {%- set stays = '&(?:' ~ var('marketing_parameters') | join('|') ~ ')=[^&]*' -%}
+    {%- set stays = '&(?:' ~ var('marketing_parameters') | map('replace', '.', '[.]') | join('|') ~ ')=[^&]*' -%}
     case
         when contains({{ text }}, '?') or contains({{ text }}, '#')
             then regexp_extract({{ text }}, '^[^?#]*') || regexp_replace(
@@ -156,7 +156,8 @@
 {% macro sorted_list(expression) %}{{ return(adapter.dispatch('sorted_list')(expression)) }}{% endmacro %}
 {% macro duckdb__sorted_list(expression) %}list({{ expression }} order by {{ expression }}){% endmacro %}
 
-{#- A number, 0 or more, that tells texts apart within one run: 63 bits. The order by it means nothing. -#}
+{#- A number, 0 or more, that tells texts apart within one run: 63 bits. The order by it means nothing, and another version of
+    DuckDB may give another. -#}
 {% macro text_as_number(text) %}{{ return(adapter.dispatch('text_as_number')(text)) }}{% endmacro %}
 {% macro duckdb__text_as_number(text) %}cast(hash({{ text }}) >> 1 as bigint){% endmacro %}
 

@@ -1,6 +1,7 @@
 {#- Tables in DuckDB as this project needs them: no grants, indexes or foreign keys, columns that only a full refresh changes.
     The adapter's own materialisations ask dbt for each of these, and to rename and drop, in a context of its own: a fifth
-    of the time of a small build. All in one transaction, so that a run that dies leaves the table that stood. -#}
+    of the time of a small build. All in one transaction, so that a run that dies leaves the table that stood; what Python gives is
+    written before it, to a table beside that one. -#}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set made = table_to_make() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -35,7 +36,7 @@
         {% set make_sql = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) %}
         {% set columns = adapter.get_column_schema_from_query('select * from ' ~ made) %}
         {% set sql = make_sql({'target_relation': made, 'temp_relation': rows, 'dest_columns': columns}) %}
-        {% call statement('main') %} {{ sql }} {{ '; drop table ' ~ rows if is_python }} {% endcall %}
+        {% call statement('replace_rows' if is_python else 'main') %} {{ sql }} {{ '; drop table ' ~ rows if is_python }} {% endcall %}
     {% endif %}
     {{ return({'relations': [finished_table(made)]}) }}
 {% endmaterialization %}

@@ -12,7 +12,8 @@
 {% macro is_by_touch() %} {{ return(this is not none and is_building() and is_incremental()) }} {% endmacro %}
 
 {#- The first pre-hook of every incremental model: opens its transaction, so that the rows it builds and those they replace go
-    by one set of touches. What a step beside it touched in between would be deleted and not built again. -#}
+    by one set of touches. What a step beside it touched in between would be deleted and not built again. One in Python reads in a
+    transaction of its own: only a step above it may touch its entities. -#}
 {% macro hold_touches() -%}
     {%- if is_incremental() -%} select count(*) from ops.touched {%- endif -%}
 {%- endmacro %}

@@ -67,6 +67,7 @@ WRONG_VARS = [
     ("payment_fee_rate", "low", "must be a number from 0 to 1"),
     ("cost_known_share_min", 80, "must be a number from 0 to 1"),
     ("non_promo_kinds", "loyalty", "must be a list"),
+    ("marketing_parameters", ["utm_.*"], "must be a list of names such as utm_source"),
     ("fulfilment_cost_rate", True, "must be a number from 0 to 1"),
     ("click_id_source", "o'clock", "must be the name of a source such as google"),
     ("clv_model", "pareto_nbd", "must be one of mbg_nbd, bg_nbd"),

@@ -314,6 +314,29 @@ def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str
             assert set(told.values()) <= {"incremental", "seed"}, f"{node['name']} reads {told}"
 
 
+def test_one_step_touches_a_model_in_python_and_stands_above_it(manifest: dict[str, Any]) -> None:
+    """It reads in a transaction of its own: what is touched later would be deleted, not built."""
+    nodes = incremental_nodes(manifest)
+    in_python = [node for node in nodes if node.get("language") == "python"]
+    assert in_python
+
+    def steps_above(node: dict[str, Any]) -> set[str]:
+        parents = [name for name in node["depends_on"]["nodes"] if name.startswith("model.")]
+        return set(parents).union(*(steps_above(manifest["nodes"][name]) for name in parents))
+
+    for model in in_python:
+        [(entity, key)] = model["config"]["meta"]["touched_by"].items()
+        assert f'touched(session, "{entity}", "{key}")' in model["raw_code"]
+        touching = [
+            node
+            for node in nodes
+            if entity in node["config"]["meta"].get("emits", {})
+            or any(f"touch('{entity}'," in hook["sql"] for hook in node["config"]["pre-hook"])
+        ]
+        assert {node["unique_id"] for node in touching} <= steps_above(model)
+        assert len(touching) == 1
+
+
 def test_a_model_in_python_reads_all_in_a_full_refresh_and_else_what_is_touched() -> None:
     with duckdb.connect() as con:
         create_run_state(con)
