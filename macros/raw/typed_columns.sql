@@ -56,12 +56,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- CTE of the keys that stand in several rows. It reads the key's columns alone, so that the others are read once. -#}
+{#- CTE of the keys that stand in several rows, as numbers, which are counted in half the time of texts: where two keys have
+    one, their rows are looked at for nothing. It reads the key's columns alone, so that the others are read once. -#}
 {% macro repeated_keys(relation, contract) %}
 repeated_keys as (
 
     select repeated_key
-    from (select {{ raw_row_key(contract) }} as repeated_key from {{ relation }}) as raw_keys
+    from (select {{ text_as_number(raw_row_key(contract)) }} as repeated_key from {{ relation }}) as raw_keys
     group by repeated_key
     having count(*) > 1
 

@@ -46,7 +46,9 @@ typed as {{ not_materialized() }} (
         repeated_keys.repeated_key
     from {{ raw_rows(source('web', 'events')) }}
     left join repeated_keys
-        on {{ raw_row_key(contract) }} = repeated_keys.repeated_key
+        on
+            {{ text_as_number(raw_row_key(contract)) }}
+            = repeated_keys.repeated_key
 
 ),
 
