@@ -3,6 +3,7 @@ from cx_warehouse.run_state import touched
 
 
 def model(dbt, session):
+    dbt.config(materialized="incremental", incremental_strategy="replace_touched")
     moments = dbt.ref("int_cart_moments").filter(touched(session, "walk", "shopper_id"))
     rules = Rules.of_settings(
         dbt.config.meta_get("abandon_hours"),

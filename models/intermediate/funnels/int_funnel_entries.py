@@ -5,6 +5,7 @@ ROWS_AT_ONCE = 100_000
 
 
 def model(dbt, session):
+    dbt.config(materialized="incremental", incremental_strategy="replace_touched")
     steps = dbt.ref("int_funnel_rules").project("funnel_name, step_number, window_hours")
     funnels = funnels_of(steps.fetchall())
     moments = dbt.ref("int_funnel_moments").filter(touched(session, "funnel_walk", "person_id"))
