@@ -69,6 +69,11 @@ repeated_keys as (
 )
 {%- endmacro %}
 
+{#- The join of `repeated_keys` to rows that have a key. -#}
+{% macro join_repeated_keys(row_key='typed.row_key') -%}
+    left join repeated_keys on {{ text_as_number(row_key) }} = repeated_keys.repeated_key
+{%- endmacro %}
+
 {#- Whether further rows share the key of a row of `typed`, or it has none to share. -#}
 {% macro is_repeated() -%}
     repeated_keys.repeated_key is not null or typed.row_key is null

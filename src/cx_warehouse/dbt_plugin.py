@@ -40,7 +40,7 @@ def _check_build_file(settings: Settings, config: dict[str, Any]) -> None:
         raise CxError(message) from error
 
 
-def keep_blocks(con: DuckDBPyConnection) -> None:
+def _keep_blocks(con: DuckDBPyConnection) -> None:
     """Let DuckDB keep memory for its blocks instead of asking for every one of them anew.
 
     A thirtieth of the time of a large build went into pages that were given back and asked for
@@ -94,7 +94,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register the lake as views, so that every command finds its sources."""
         conn.execute("set timezone = 'UTC'")
-        keep_blocks(conn)
+        _keep_blocks(conn)
         try:
             register_lake(conn, self.settings)
             create_run_state(conn)

@@ -34,8 +34,7 @@ judged as (
         {{ is_after_as_of(contract) }} as is_after_as_of,
         {{ is_repeated() }} as is_repeated
     from typed
-    left join repeated_keys
-        on {{ text_as_number('typed.row_key') }} = repeated_keys.repeated_key
+    {{ join_repeated_keys() }}
 
 ),
 

@@ -45,10 +45,7 @@ typed as {{ not_materialized() }} (
         page_url as page_url__raw,
         repeated_keys.repeated_key
     from {{ raw_rows(source('web', 'events')) }}
-    left join repeated_keys
-        on
-            {{ text_as_number(raw_row_key(contract)) }}
-            = repeated_keys.repeated_key
+    {{ join_repeated_keys(raw_row_key(contract)) }}
 
 ),
 
