@@ -94,12 +94,12 @@
     {%- for code in [32] + ([10, 13, 9] if with_breaks else []) %} or suffix({{ varchar }}, chr({{ code }})) {%- endfor -%}
 {%- endmacro %}
 
-{#- Keyed hash of a normalised e-mail. The key is a variable of the connection, never text in SQL. -#}
+{#- Keyed hash of a normalised e-mail, as long as hashed_id(). The key is a variable of the connection, never text in SQL. -#}
 {% macro hash_email(expression) %}{{ return(adapter.dispatch('hash_email')(expression)) }}{% endmacro %}
 {% macro duckdb__hash_email(expression) -%}
     case
         when {{ expression }} is not null
-            then sha256(getvariable('cx_pii_key') || ':' || lower({{ trimmed(expression) }}))
+            then left(sha256(getvariable('cx_pii_key') || ':' || lower({{ trimmed(expression) }})), 20)
     end
 {%- endmacro %}
 

@@ -302,15 +302,13 @@ def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str
                 or source["name"] == "int_settings"
             ):
                 continue
-            views = [source]
-            while views and views[0]["config"]["materialized"] == "view":
-                view = views.pop(0)
-                views += [nodes[name] for name in view["depends_on"]["nodes"]]
-            told = {
-                view["name"]: view["config"]["materialized"]
-                for view in views
-                if view["name"] not in TOLD_OTHERWISE
-            }
+            seen, told = [source], {}
+            while seen:
+                step = seen.pop()
+                if step["config"]["materialized"] == "view":
+                    seen += [nodes[name] for name in step["depends_on"]["nodes"]]
+                elif step["name"] not in TOLD_OTHERWISE:
+                    told[step["name"]] = step["config"]["materialized"]
             assert set(told.values()) <= {"incremental", "seed"}, f"{node['name']} reads {told}"
 
 

@@ -1,7 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'device': 'anonymous_id'}, 'emits': {'session': 'session_id', 'person': 'person_id'}},
+    meta={
+        'touched_by': {'device': 'anonymous_id'},
+        'emits': {'session': 'session_id', 'person': 'person_id', 'funnel_walk': 'person_id'},
+    },
+    pre_hook="{{ touch('funnel_walk', this, 'person_id', touched('device', 'anonymous_id')) }}",
 ) }}
 
 with sessions as (

@@ -1,11 +1,5 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    meta={
-        'touched_by': {'device': 'anonymous_id'},
-        'emits': {'person': 'person_id', 'funnel_walk': 'person_id'},
-    },
-) }}
+-- read once, by the model that walks through them
+{{ config(materialized='view') }}
 
 with steps as (
 
@@ -21,14 +15,12 @@ sessionised as (
         occurred_at,
         event_name
     from {{ ref('int_events_sessionised') }}
-    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('int_sessions_owned') }}
-    where {{ touched('device', 'anonymous_id') }}
 
 ),
 
@@ -54,7 +46,6 @@ final as (
         candidates.step_number,
         candidates.event_id,
         candidates.session_id,
-        sessions.anonymous_id,
         sessions.person_id,
         candidates.occurred_at
     from candidates

@@ -54,7 +54,7 @@ happenings as (
     select
         happenings.session_id,
         rules.micro_conversion,
-        happenings.anonymous_id,
+        min(happenings.anonymous_id) as anonymous_id,
         min(happenings.occurred_at) as occurred_at,
         case
             when min(rules.once_per_session) then 1
@@ -69,8 +69,7 @@ happenings as (
             and rules.micro_conversion = refused.micro_conversion
     {% endif -%}
     where nullif(rules.filter, '') {{ has_filter }}
-    group by
-        happenings.session_id, rules.micro_conversion, happenings.anonymous_id
+    group by happenings.session_id, rules.micro_conversion
 
 ),
 {% endfor %}

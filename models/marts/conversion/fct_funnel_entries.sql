@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    meta={'touched_by': {'person': 'person_id'}},
+    meta={'touched_by': {'person': 'person_id', 'entrant': 'person_id'}},
     pre_hook=[
         "{{ touch('person', this, 'person_id', touched('session', 'session_id')) }}",
         "{{ touch('person', this, 'person_id', 'is_mature <> (entered_at + interval 1 second * (
@@ -16,7 +16,7 @@
 with entries as (
 
     select * from {{ ref('int_funnel_entries') }}
-    where {{ touched('person', 'person_id') }}
+    where {{ touched(['person', 'entrant'], 'person_id') }}
 
 ),
 

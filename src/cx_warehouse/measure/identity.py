@@ -55,7 +55,7 @@ with known as (
         case identifier_kind when 'email' then 'email_hash' else identifier_kind end
             as identifier_kind,
         case identifier_kind
-            when 'email' then sha256($key || ':' || lower(trim(identifier)))
+            when 'email' then left(sha256($key || ':' || lower(trim(identifier))), 20)
             else identifier
         end as identifier,
         person_id as true_person_id
