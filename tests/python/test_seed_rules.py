@@ -34,6 +34,12 @@ TYPOS = [
     ("value_map", "orders,status,sent,shiped", "value is no word of that list"),
     ("value_map", "orders,status,gone,", "value is no word of that list"),
     ("value_map", "tickets,channel,in person,other", ""),
+    (
+        "value_map",
+        "orders,status,Paid,placed",
+        "source_value is a word of that list, and stays what it is",
+    ),
+    ("value_map", "orders,status,Placed,placed", ""),
     ("value_map", "orders,status,,placed", "source_value is empty"),
     ("value_map", "orders,status,late ,placed", "source_value begins or ends with a blank"),
     (

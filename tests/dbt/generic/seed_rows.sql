@@ -3,7 +3,8 @@
       rules        what is said of a row that breaks it: the condition that must be true (null is not)
       names        columns that hold a name in lower_snake_case
       patterns     columns that hold a regular expression
-      closed_list  columns that name a raw table, one of its columns with a closed list, and a word of that list or other
+      closed_list  columns that name a raw table, one of its columns with a closed list, a word of that list or other, and what
+                   is read as it: no other word of that list, since a known word stays what it is
       events       columns that name an event: one of our words, or one of seed event_names; empty is fine
       more_events  what such a column may say besides
       more_names   [seed, column, condition] of names that such a column may hold besides
@@ -13,13 +14,15 @@
 {% test seed_rows(model, rules={}, names=[], patterns=[], closed_list=[], events=[], more_events=[], more_names=[], filters=[], unique_by=[], needs={}) %}
 {%- set columns = adapter.get_columns_in_relation(model) -%}
 {%- set lists = [] -%}
-{%- set words = [] -%}
+{%- set known = [] -%}
+{%- set others = [] -%}
 {%- for table in (graph.sources.values() if execute else []) -%}
     {%- for column in table.columns.values() if column.config.meta.words -%}
         {%- do lists.append(table.name ~ '.' ~ column.name) -%}
-        {%- for word in column.config.meta.words + ['other'] -%}
-            {%- do words.append(table.name ~ '.' ~ column.name ~ '=' ~ word) -%}
+        {%- for word in column.config.meta.words -%}
+            {%- do known.append(table.name ~ '.' ~ column.name ~ '=' ~ word) -%}
         {%- endfor -%}
+        {%- do others.append(table.name ~ '.' ~ column.name ~ '=other') -%}
     {%- endfor -%}
 {%- endfor -%}
 
@@ -38,8 +41,10 @@ with judged as (
             {%- set list = closed_list[:2] | join(" || '.' || ") %}
             when coalesce({{ list }}, '') not in ('{{ lists | join("', '") }}')
                 then '{{ closed_list[:2] | join(' and ') }} name no column with a closed list'
-            when coalesce({{ list }} || '=' || {{ closed_list[2] }}, '') not in ('{{ words | join("', '") }}')
+            when coalesce({{ list }} || '=' || {{ closed_list[2] }}, '') not in ('{{ (known + others) | join("', '") }}')
                 then '{{ closed_list[2] }} is no word of that list'
+            when {{ list }} || '=' || lower({{ closed_list[3] }}) in ('{{ known | join("', '") }}') and lower({{ closed_list[3] }}) <> {{ closed_list[2] }}
+                then '{{ closed_list[3] }} is a word of that list, and stays what it is'
             {%- endif %}
             {%- for name in names %}
             when not coalesce({{ matches_pattern(name, "'^[a-z][a-z0-9_]*$'") }} and {{ name }} = lower({{ name }}), false)
