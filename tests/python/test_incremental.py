@@ -209,6 +209,28 @@ def test_one_late_event_rewrites_less_than_a_hundredth_of_the_sessions(
     )
 
 
+def test_a_corrected_event_enters_a_funnel_and_leaves_it_while_its_session_stays(
+    lake: Path, rebuild: Callable[..., Warehouse], tmp_path: Path
+) -> None:
+    project = copy_project(tmp_path)
+    add_to_seed(project, "funnel_steps", "cart_page,1,seen,page_view,page_type = cart,")
+
+    def entries(page_type: str, received_at: str) -> int:
+        corrected = event(
+            "e1", "2024-03-01 11:50:00", page_type=page_type, received_at=received_at, customer_id="c1"
+        )
+        write_table(lake, "web/events", [corrected])
+        built = rebuild(lake, project=project)
+        assert last_run(built) == (False, "", True), built.output[-3000:]
+        query = "select count(*) from marts.fct_funnel_entries where funnel_name = 'cart_page'"
+        return built.query(query)[0][0]
+
+    assert rebuild(lake, project=project).succeeded
+    assert entries("cart", "2024-03-02 00:00:00") == 1
+    assert entries("home", "2024-03-03 00:00:00") == 0
+    assert entries("cart", "2024-03-04 00:00:00") == 1
+
+
 def test_late_rows_are_counted_on_the_day_they_arrive(
     tmp_path: Path, rebuild: Callable[..., Warehouse]
 ) -> None:

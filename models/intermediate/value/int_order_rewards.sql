@@ -1,3 +1,6 @@
+-- read once, by the model that values what led to an order
+{{ config(materialized='view') }}
+
 {% set history = [
     'frequency', 'recency_days', 'monetary_value', 'margin', 'net_sales', 'orders'
 ] %}
