@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import yaml
 from jinja2 import Environment
 
 from cx_warehouse import cli, dbt_process
-from cx_warehouse.dbt_plugin import Plugin
+from cx_warehouse.dbt_plugin import NEW_OBJECTS, Plugin
 from cx_warehouse.dbt_process import DbtLog, command, environment, failure_message
 from cx_warehouse.publish import publish
 from cx_warehouse.settings import (
@@ -377,6 +378,19 @@ def test_dbt_ends_with_the_process_that_started_it():
         child.stdout.readline()
         child.stdin.close()
         assert child.wait(timeout=10) == 1
+
+
+def test_what_dbt_holds_when_it_connects_is_not_searched_for_garbage(settings):
+    assert not settings.key_warning
+    before = gc.get_threshold()
+    gc.unfreeze()
+    try:
+        Plugin("", {})
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] == NEW_OBJECTS
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize(("limit", "kept"), [("100MB", "38.1 MiB"), ("100TB", "0 bytes")])
