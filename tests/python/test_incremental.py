@@ -217,7 +217,11 @@ def test_a_corrected_event_enters_a_funnel_and_leaves_it_while_its_session_stays
 
     def entries(page_type: str, received_at: str) -> int:
         corrected = event(
-            "e1", "2024-03-01 11:50:00", page_type=page_type, received_at=received_at, customer_id="c1"
+            "e1",
+            "2024-03-01 11:50:00",
+            page_type=page_type,
+            received_at=received_at,
+            customer_id="c1",
         )
         write_table(lake, "web/events", [corrected])
         built = rebuild(lake, project=project)
