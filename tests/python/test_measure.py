@@ -81,8 +81,10 @@ from (values
 ) as persons (person_id, kind);
 create table marts.dim_identity_links as
 select person_id, identifier_kind,
-    case identifier_kind when 'email_hash' then left(sha256('{key}:' || identifier), 20) else identifier end
-        as identifier
+    case identifier_kind
+        when 'email_hash' then left(sha256('{key}:' || identifier), 20)
+        else identifier
+    end as identifier
 from (values
     ('p-1', 'customer_id', 'c-1'), ('p-1', 'email_hash', 'alice@x.example'),
     ('p-2', 'email_hash', 'bob@x.example'), ('p-2', 'email_hash', 'typed@wrong.example'),
