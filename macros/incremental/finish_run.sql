@@ -1,11 +1,11 @@
-{#- Ends a run: where every incremental model and every table that one reads succeeded, what it touched is done with. Else all
-    stays noted, and the next run does it again: a failed, a partial and a killed run lose nothing. Only where every model
+{#- Ends a run: where every incremental model, every view and every table that one reads succeeded, what it touched is done with. Else
+    all stays noted, and the next run does it again: a failed, a partial and a killed run lose nothing. Only where every model
     succeeded do all marts tell of the same rows. -#}
 {% macro finish_run(results) %}
     {% if not execute or not is_building() or flags.EMPTY %} {{ return('') }} {% endif %}
     {% set succeeded = [] %}
     {% for result in results if result.status == 'success' %} {% do succeeded.append(result.node.unique_id) %} {% endfor %}
-    {% set needed = incremental_models() + tables_read_by_touch() %}
+    {% set needed = incremental_models() + views_between() + tables_read_by_touch() %}
     {% if needed | map(attribute='unique_id') | reject('in', succeeded) | list %} {{ return('') }} {% endif %}
     {% set restated = run_query(
         "select sum(deleted_rows) from ops.rewrites where model_name = 'fct_person_months' and run_number = " ~ run_number()

@@ -8,6 +8,7 @@
     {% if not reasons %} {% do stop_at_changed_rules(with_base_currency(fromjson(finished.rules)), rules) %}
     {% elif finished and not flags.FULL_REFRESH %} {% do stop_at_changed_key(rules) %}
     {% endif %}
+    {% do stop_at_unloaded_seeds() %}
     {% if reasons and not flags.FULL_REFRESH %}
         {% do log('Every incremental model is rebuilt whole: ' ~ reasons | join('; '), info=true) %}
     {% endif %}

@@ -38,6 +38,7 @@ TABLES: Final = {
         " as_of TIMESTAMP, is_whole BOOLEAN"
     ),
     "files": "path VARCHAR, size_bytes BIGINT, modified_at TIMESTAMP, run_number BIGINT",
+    "seeds": "seed_name VARCHAR, checksum VARCHAR",
     "touched": "entity VARCHAR, entity_key VARCHAR, model_name VARCHAR",
     "rewrites": (
         "run_number BIGINT, model_name VARCHAR, deleted_rows BIGINT, inserted_rows BIGINT,"

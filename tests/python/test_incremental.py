@@ -315,6 +315,42 @@ def test_the_guard_knows_every_setting_that_a_touched_model_reads(manifest: dict
     assert (read - {"as_of"}) | {"base_currency"} == guarded
 
 
+def test_a_run_stops_where_a_seed_was_changed_and_not_loaded(
+    lake: Path, rebuild: Callable[..., Warehouse], tmp_path: Path
+) -> None:
+    """Else a full refresh would note the rules of the file and hold rows of the table."""
+    project = copy_project(tmp_path)
+    file = project / "seeds" / "funnel_steps.csv"
+    shipped = file.read_text()
+    assert rebuild(lake, project=project).succeeded
+    words = "seed funnel_steps stands otherwise in its file than it was loaded"
+
+    add_to_seed(project, "funnel_steps", "seen,1,seen,page_view,,")
+    stopped = rebuild(lake, "run", "--full-refresh", project=project)
+    assert not stopped.succeeded
+    assert words in stopped.output
+    assert "dbt seed" in stopped.output
+    built = rebuild(lake, "build", "--full-refresh", project=project)
+    entries = "select count(*) from marts.fct_funnel_entries where funnel_name = 'seen'"
+    assert built.query(entries) == [(1,)]
+
+    # set back, but not loaded
+    file.write_text(shipped)
+    assert words in rebuild(lake, "run", "--full-refresh", project=project).output
+    assert rebuild(lake, "seed", project=project).succeeded
+    built = rebuild(lake, "run", "--full-refresh", project=project)
+    assert built.query(entries) == [(0,)]
+
+
+def test_a_run_without_a_view_is_not_finished(
+    lake: Path, rebuild: Callable[..., Warehouse]
+) -> None:
+    assert rebuild(lake).succeeded
+    partly = rebuild(lake, "run", "--exclude", "int_funnel_events")
+    assert partly.succeeded
+    assert last_run(partly) == (False, "", False)
+
+
 def test_a_touched_model_reads_only_what_tells_of_its_changes(manifest: dict[str, Any]) -> None:
     nodes = manifest["nodes"]
     for node in incremental_nodes(manifest):

@@ -84,8 +84,18 @@ TYPOS = [
         "customer_id,c-5,customer_id,c-6",
         "two identifiers of one kind have no link",
     ),
-    ("identity_exclusions", "customer_id,null,email_hash,abc", ""),
-    ("identity_exclusions", "customer_id,c-5,email_hash,abc", ""),
+    (
+        "identity_exclusions",
+        "customer_id,c-7,email_hash,ann@x.example",
+        "an email_hash has not 20 hexadecimal digits, as dim_identity_links shows it",
+    ),
+    (
+        "identity_exclusions",
+        "email_hash,ABCDEF0123456789abcd,,",
+        "an email_hash has not 20 hexadecimal digits, as dim_identity_links shows it",
+    ),
+    ("identity_exclusions", "customer_id,null,email_hash,0123456789abcdef0123", ""),
+    ("identity_exclusions", "email_hash,0123456789abcdef0123,anonymous_id,a-2", ""),
     ("identity_exclusions", "anonymous_id,a-1,,", ""),
     (
         "cost_assumptions",
