@@ -58,6 +58,7 @@ TYPOS = [
     ("event_names", "Quiz Completed,Quiz Completed,true", ""),
     ("event_names", "swiped,swiped,", "is_interaction is empty"),
     ("event_names", "3d_view,model_viewed_3d,true", ""),
+    ("event_names", "quiz_done,quiz_done,true", ""),
     (
         "identity_exclusions",
         "customer,c-1,,",
@@ -252,6 +253,19 @@ TYPOS = [
         "micro_conversion is the name of an event and means another",
     ),
     ("micro_conversions", "Quiz Completed,Quiz Completed,,1,consider,3,true", ""),
+    (
+        "micro_conversions",
+        "quiz_done,quiz_done,properties.seconds >= 30,1,consider,3,true",
+        "",
+    ),
+    *(
+        ("micro_conversions", f"number_{place},page_view,{text},1,consider,3,true", mistake)
+        for mistake, texts in {
+            "filter is not made of conditions": ["quantity >= 1O", "event_value = much"],
+            "": ["quantity >= 10", "event_value > -1.5e3", "load_time_ms < .5 and country = many"],
+        }.items()
+        for place, text in enumerate(texts, start=len(mistake))
+    ),
     (
         "micro_conversions",
         "mobile_bounce,bounce,device_type = mobile,-1,discover,1,true",

@@ -12,7 +12,8 @@ micro_conversions as (
 
 ),
 
--- a micro-conversion's condition and the step's own both hold
+-- a micro-conversion's condition and the step's own both hold; the name of an event means
+-- the event, though a micro-conversion may be called like it
 final as (
 
     select
@@ -24,7 +25,10 @@ final as (
             concat_ws(' and ', micro_conversions.filter, steps.filter), ''
         ) as filter
     from steps
-    left join micro_conversions on steps.event_name = micro_conversions.micro_conversion
+    left join micro_conversions
+        on
+            steps.event_name = micro_conversions.micro_conversion
+            and micro_conversions.micro_conversion <> micro_conversions.event_name
 
 )
 
