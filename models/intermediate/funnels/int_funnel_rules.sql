@@ -12,8 +12,8 @@ micro_conversions as (
 
 ),
 
--- a micro-conversion's condition and the step's own both hold; the name of an event means
--- the event, though a micro-conversion may be called like it
+-- a micro-conversion's condition and the step's own both hold; the name of an event
+-- means the event, though a micro-conversion may be called like it
 final as (
 
     select
