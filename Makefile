@@ -69,8 +69,8 @@ lint-sql: lint-dbt
 	$(LINT_SETTINGS) python .ci/lint_sql.py lint --processes 2 $(wildcard models analyses tests/dbt)
 
 .PHONY: bench
-bench: install ## Measure a full build against copying its raw tables: SIZE=S|M|L (DAY=1: one more day) or ORDERS=...; RUNS=...
-	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(DAY),--day) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS))
+bench: install ## Measure a full build against copying its raw tables: SIZE=S|M|L (DAY=1: one more day) or ORDERS=...; RUNS=...; EXCLUDE='model+ ...'
+	python benchmarks/bench.py $(if $(SIZE),--size $(SIZE)) $(if $(DAY),--day) $(if $(ORDERS),--orders $(ORDERS)) $(if $(RUNS),--runs $(RUNS)) $(if $(EXCLUDE),--exclude $(EXCLUDE))
 
 .PHONY: bench-clv
 bench-clv: install ## Measure the fit and score of CLV, with lifetimes beside it; RUNS=...

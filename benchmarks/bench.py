@@ -17,10 +17,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = PROJECT_ROOT / "benchmarks" / "results"
@@ -135,8 +138,8 @@ def write_shop(shop: Path, customers: int, seed: int) -> dict[str, int]:
     return write_lake(command, shop / "lake", shop.with_suffix(".txt"))
 
 
-def build(raw_path: Path, work: Path) -> Build:
-    """Seed a new warehouse, then run all models into it and measure that.
+def build(raw_path: Path, work: Path, exclude: Sequence[str] = ()) -> Build:
+    """Seed a new warehouse, then run the models into it and measure that.
 
     Parameters
     ----------
@@ -144,11 +147,13 @@ def build(raw_path: Path, work: Path) -> Build:
         Root of the raw lake.
     work
         Folder of this build alone; receives warehouse, target and logs.
+    exclude
+        Models to leave out, as dbt selects them.
     """
     work.mkdir(parents=True)
     (work / "warehouse").mkdir()
     run_command([str(DBT), "seed", *flags(work)], work / "seed.txt", environment(raw_path, work))
-    return run_models(raw_path, work)
+    return run_models(raw_path, work, exclude)
 
 
 def environment(raw_path: Path, work: Path) -> dict[str, str]:
@@ -166,11 +171,12 @@ def flags(work: Path) -> list[str]:
     return ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
 
 
-def run_models(raw_path: Path, work: Path) -> Build:
-    """Run all models into the warehouse of a scratch folder and measure that."""
-    run = run_command(
-        [str(DBT), "run", *flags(work)], work / "run.txt", environment(raw_path, work)
-    )
+def run_models(raw_path: Path, work: Path, exclude: Sequence[str] = ()) -> Build:
+    """Run all models, or those that are not left out, into the warehouse of a scratch folder."""
+    command = [str(DBT), "run", *flags(work)]
+    if exclude:
+        command += ["--exclude", *exclude]
+    run = run_command(command, work / "run.txt", environment(raw_path, work))
     results = json.loads((work / "target" / "run_results.json").read_text())["results"]
     model_seconds = {
         result["unique_id"].rpartition(".")[2]: result["execution_time"]
@@ -221,7 +227,9 @@ def summarise(floors: list[float], smalls: list[Build], larges: list[Build]) -> 
     }
 
 
-def measure(lake: Path, one_order: Path, runs: int, work: Path) -> dict[str, Any]:
+def measure(
+    lake: Path, one_order: Path, runs: int, work: Path, exclude: Sequence[str] = ()
+) -> dict[str, Any]:
     """Measure each kind of run in turn, so that noise hits all alike.
 
     Parameters
@@ -232,6 +240,8 @@ def measure(lake: Path, one_order: Path, runs: int, work: Path) -> dict[str, Any
         How often to measure.
     work
         Scratch folder; each warehouse is removed when it is measured.
+    exclude
+        Models to leave out of both.
 
     Returns
     -------
@@ -242,8 +252,8 @@ def measure(lake: Path, one_order: Path, runs: int, work: Path) -> dict[str, Any
     for number in range(runs):
         for kind, results, measure_once in (
             ("floor", floors, lambda folder: measure_floor(lake, folder)),
-            ("one_order", smalls, lambda folder: build(one_order, folder)),
-            ("all", larges, lambda folder: build(lake, folder)),
+            ("one_order", smalls, lambda folder: build(one_order, folder, exclude)),
+            ("all", larges, lambda folder: build(lake, folder, exclude)),
         ):
             folder = work / f"{kind}_{number}"
             results.append(measure_once(folder))
@@ -306,10 +316,12 @@ def bench_shops(arguments: argparse.Namespace, work: Path) -> None:
     for size in filter(None, sizes):
         shop = work / size
         rows = write_shop(shop, SHOPS[size], arguments.seed)
-        result = measure(shop / "lake", work / "raw_one_order", arguments.runs, work)
+        lakes = shop / "lake", work / "raw_one_order"
+        result = measure(*lakes, arguments.runs, work, arguments.exclude)
         shutil.rmtree(shop)
         seconds_per_event.append(result["net_seconds"] / rows["events"])
-        write_result(f"shop_{size}", {"rows": rows, **result})
+        excluded = {"exclude": arguments.exclude} if arguments.exclude else {}
+        write_result(f"shop_{size}", {"rows": rows, **excluded, **result})
     if all(sizes):
         growth = seconds_per_event[1] / seconds_per_event[0]
         print(f"net seconds per event at {sizes[1]} / at {sizes[0]}: {growth:.2f}")
@@ -384,14 +396,19 @@ def main() -> None:
     lake.add_argument("--orders", type=int, default=1_000_000, help="a lake of orders alone")
     lake.add_argument("--size", choices=SHOPS, help="a simulated shop, and the next smaller one")
     parser.add_argument("--day", action="store_true", help="of the shop: one more day on a year")
+    parser.add_argument(
+        "--exclude", nargs="+", default=[], help="of the shop: models to leave out, as dbt selects"
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder for the scratch files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cx_bench_", dir=arguments.work) as work:
         try:
-            if arguments.day and not arguments.size:
-                parser.error("--day needs --size")
+            if (arguments.day or arguments.exclude) and not arguments.size:
+                parser.error("--day and --exclude need --size")
+            if arguments.day and arguments.exclude:
+                parser.error("a run that leaves models out is not finished: no day can follow it")
             bench = bench_shops if arguments.size else bench_orders
             if arguments.day:
                 bench = bench_day

@@ -231,6 +231,22 @@ TYPOS = [
         for name, text in texts.items()
     ),
     ("micro_conversions", "long_read,page_view,,1,,2,false", "stage is empty"),
+    *(
+        (
+            "micro_conversions",
+            f"{name},page_view,page_type = blog,1,skim,{number},false",
+            "the stage has another stage_number in another row",
+        )
+        for name, number in (("far_read", 7), ("farther_read", 8))
+    ),
+    *(
+        ("micro_conversions", f"{name},page_view,{text},1,consider,3,true", mistake)
+        for name, text, mistake in (
+            ("mine", "email = a", "filter may not look at email"),
+            ("not_mine", "country = XX and email!=a", "filter may not look at email"),
+            ("told", "properties.email = yes", ""),
+        )
+    ),
     ("micro_conversions", "wide_read,page_view,,1,reading,,false", "stage_number is no whole"),
     (
         "micro_conversions",

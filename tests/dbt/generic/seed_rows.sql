@@ -62,6 +62,8 @@ with judged as (
                 then '{{ name }} is no event: list it in seed event_names'
             {%- endfor %}
             {%- for name in filters %}
+            when {{ matches_pattern(name, "'(?:^| and ) *email *[=!<>]'") }}
+                then '{{ name }} may not look at email: no rule holds an address, and only its hash is kept'
             when {{ is_wrong_filter(name) }}
                 then '{{ name }} is not made of conditions `name op value` joined by ` and `, of columns of events or properties.key'
             {%- endfor %}
