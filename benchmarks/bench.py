@@ -320,8 +320,7 @@ def bench_shops(arguments: argparse.Namespace, work: Path) -> None:
         result = measure(*lakes, arguments.runs, work, arguments.exclude)
         shutil.rmtree(shop)
         seconds_per_event.append(result["net_seconds"] / rows["events"])
-        excluded = {"exclude": arguments.exclude} if arguments.exclude else {}
-        write_result(f"shop_{size}", {"rows": rows, **excluded, **result})
+        write_result(f"shop_{size}", {"rows": rows, "exclude": arguments.exclude, **result})
     if all(sizes):
         growth = seconds_per_event[1] / seconds_per_event[0]
         print(f"net seconds per event at {sizes[1]} / at {sizes[0]}: {growth:.2f}")
